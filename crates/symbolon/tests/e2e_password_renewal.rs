@@ -283,6 +283,36 @@ fn where_the_directory_is_silent_the_question_waits_for_the_client_to_ask_again(
     gateway.up.stop();
 }
 
+#[test]
+fn a_password_that_the_directory_may_have_is_asked_for_before_another_that_is_typed() {
+    const OTHER: &str = "another-password-of-hers";
+    let gateway = Gateway::start();
+    let home = &gateway.home;
+    home.radius_client("vpn", CLIENT, "");
+    let vpn = Vpn::new(home, CLIENT);
+    let mut directory = directory(home, "");
+    known_to_directory(home, EXPIRED);
+    let asked = vpn.ask(EXPIRED, password_of(EXPIRED));
+    let again = vpn.answer(EXPIRED, NEW, &asked);
+    asks(&again, AGAIN);
+    directory.stop();
+    assert_eq!(vpn.answer(EXPIRED, NEW, &again), Answer::Silence);
+    directory.resume();
+    // It has the new password by now, as if only its answer had been lost.
+    let elsewhere = vpn.ask(EXPIRED, password_of(EXPIRED));
+    assert_eq!(set(&vpn, EXPIRED, &elsewhere, NEW), Answer::Accept);
+
+    let asked = vpn.answer(EXPIRED, OTHER, &again);
+    let why = "the two passwords are not the same. Please enter another new password";
+    asks(&asked, why);
+    let asked = set(&vpn, EXPIRED, &asked, OTHER);
+    let which = "The new password that you typed before is set. Please enter that one";
+    asks(&asked, which);
+    assert_eq!(vpn.answer(EXPIRED, NEW, &asked), Answer::Accept);
+    assert!(is_taken(&directory, EXPIRED, NEW));
+    gateway.up.stop();
+}
+
 /// What has a user's password expire by [`renewable`].
 const EXPIRED_HERE: &str = "set passwd-policy staff\nset passwd-time 2020-01-01 00:00:00";
 

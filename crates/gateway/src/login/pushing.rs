@@ -37,6 +37,8 @@ pub(crate) enum Wanted {
     NewPassword(Option<Box<str>>),
     /// The same once more.
     NewPasswordAgain,
+    /// The new password that was typed before the last one: it is set.
+    NewPasswordBefore,
 }
 
 impl Wanted {
@@ -61,6 +63,9 @@ impl Wanted {
                 format!("{why}. Please enter another new password").into()
             }
             Self::NewPasswordAgain => "Please enter the new password again".into(),
+            Self::NewPasswordBefore => {
+                "The new password that you typed before is set. Please enter that one".into()
+            }
             Self::Tap => {
                 "Approve the login in FortiToken Mobile and continue without a code, or enter token code"
                     .into()

@@ -47,24 +47,11 @@ pub(super) struct Renewal {
     begun: Begun,
     keeper: Keeper,
     /// The new one, once it was typed the first time.
-    typed: Option<Once>,
+    typed: Option<Presented>,
+    /// One that its keeper was asked for without an answer, and may have by now, whatever is typed next.
+    doubtful: Option<Presented>,
     tries_left: u8,
     expires: Timestamp,
-}
-
-/// What was typed once.
-struct Once {
-    new: Presented,
-    fate: Fate,
-}
-
-/// What is known of a new password.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// Nobody keeps it.
-    Untried,
-    /// Its keeper was asked, and may have it by now.
-    Unknown,
 }
 
 /// A new password that was typed twice.
@@ -78,7 +65,7 @@ pub(super) struct Twice {
     /// Under which state the second time.
     state: Vec<u8>,
     new: Presented,
-    fate: Fate,
+    doubtful: Option<Presented>,
     tries_left: u8,
     expires: Timestamp,
 }
@@ -164,6 +151,7 @@ impl Logins {
             },
             keeper,
             typed: None,
+            doubtful: None,
             tries_left: TRIES_MAX,
             expires: now.after(RENEWAL_SPAN),
         };
@@ -207,16 +195,14 @@ impl Logins {
                 self.ask_again(renewal, &why, &why, now)
             }
             None => {
-                renewal.typed = Some(Once {
-                    new: Presented::new(Zeroizing::new(typed.to_vec())),
-                    fate: Fate::Untried,
-                });
+                renewal.typed = Some(Presented::new(Zeroizing::new(typed.to_vec())));
                 self.ask_new(renewal, Wanted::NewPasswordAgain, now)
             }
-            Some(Once { new, fate }) if verify_slices_are_equal(new.as_bytes(), typed).is_ok() => {
+            Some(new) if verify_slices_are_equal(new.as_bytes(), typed).is_ok() => {
                 let Renewal {
                     begun,
                     keeper,
+                    doubtful,
                     tries_left,
                     expires,
                     ..
@@ -224,7 +210,7 @@ impl Logins {
                 let typed = Twice {
                     state: state.to_vec(),
                     new,
-                    fate,
+                    doubtful,
                     tries_left,
                     expires,
                 };
@@ -254,6 +240,17 @@ impl Logins {
         self.ask_new(renewal, Wanted::NewPassword(Some(told.into())), now)
     }
 
+    /// Asks for the password that turned out to be set: whoever typed another does not know which one is.
+    fn ask_for_set(&self, mut renewal: Renewal, now: Timestamp) -> Progress {
+        renewal.tries_left -= 1;
+        if renewal.tries_left == 0 || renewal.expires <= now {
+            let evidence = "a new password was set, and others were typed after it".to_owned();
+            return refused_with(renewal.begun, Reason::PasswordExpired, evidence, now);
+        }
+        renewal.typed = renewal.doubtful.as_ref().map(again);
+        self.ask_new(renewal, Wanted::NewPasswordBefore, now)
+    }
+
     /// Has the new password kept, and goes on with it.
     pub(super) async fn renew(&self, begun: Begun, asked: NewPassword) -> Progress {
         let NewPassword { keeper, typed } = asked;
@@ -263,7 +260,7 @@ impl Logins {
         }
     }
 
-    async fn renew_there(&self, mut begun: Begun, check: BackendCheck, typed: Twice) -> Progress {
+    async fn renew_there(&self, begun: Begun, check: BackendCheck, mut typed: Twice) -> Progress {
         match self.is_kept_by(&check, &begun.name) {
             Ok(true) => {}
             Ok(false) => return changed_meanwhile(begun),
@@ -275,43 +272,67 @@ impl Logins {
         if let Err(why) = self.store.record(asked).await {
             return self.not_renewed(begun, Keeper::Backend(check), typed, why);
         }
-        match self.renewed_there(&check, &begun.password, &typed).await {
-            Checked::Right(verified) => {
-                let set = renewal_event(&begun, self.stage_set(&begun), Some(&backend));
-                if let Err(why) = self.store.record(set).await {
-                    return self.not_renewed(begun, Keeper::Backend(check), typed.tried(), why);
+        // Who may have one by now is asked for that first: the expired one would be wrong there.
+        if let Some(doubtful) = &typed.doubtful {
+            match self.backends.check(&check, doubtful).await {
+                Checked::Right(verified) if typed.is_doubtful() => {
+                    return self.set_there(begun, check, typed, verified).await;
                 }
-                begun.password = typed.new;
-                self.verified(begun, verified, None, clock::now())
+                // It has not expired: no other takes its place here.
+                Checked::Right(_) => {
+                    let renewal = typed.in_vain(begun, Keeper::Backend(check));
+                    return self.ask_for_set(renewal, clock::now());
+                }
+                Checked::Undecided(why) => {
+                    return self.silent_there(begun, check, typed, why).await;
+                }
+                Checked::Held(..) => {}
+                Checked::Expired(_) | Checked::Wrong(..) => typed.doubtful = None,
             }
+        }
+        match self
+            .backends
+            .renew(&check, &begun.password, &typed.new)
+            .await
+        {
+            Checked::Right(verified) => self.set_there(begun, check, typed, verified).await,
             Checked::Expired(evidence)
             | Checked::Held(_, evidence)
             | Checked::Wrong(_, evidence) => {
                 let renewal = typed.in_vain(begun, Keeper::Backend(check));
                 self.ask_again(renewal, NOT_ACCEPTED, &evidence, clock::now())
             }
-            Checked::Undecided(why) => {
-                let progress = self.silent(&begun, why, clock::now()).await;
-                self.reopen_renewal(begun, Keeper::Backend(check), typed.tried());
-                progress
-            }
+            Checked::Undecided(why) => self.silent_there(begun, check, typed.tried(), why).await,
         }
     }
 
-    /// Who may have it by now is asked first: the expired one would be wrong there.
-    async fn renewed_there(
+    /// Goes on with a password that the directory has.
+    async fn set_there(
         &self,
-        check: &BackendCheck,
-        expired: &Presented,
-        typed: &Twice,
-    ) -> Checked {
-        if typed.fate == Fate::Unknown {
-            let checked = self.backends.check(check, &typed.new).await;
-            if matches!(checked, Checked::Right(_) | Checked::Undecided(_)) {
-                return checked;
-            }
+        mut begun: Begun,
+        check: BackendCheck,
+        typed: Twice,
+        verified: PasswordVerified,
+    ) -> Progress {
+        let backend = check.account().backend.to_string();
+        let set = renewal_event(&begun, self.stage_set(&begun), Some(&backend));
+        if let Err(why) = self.store.record(set).await {
+            return self.not_renewed(begun, Keeper::Backend(check), typed.tried(), why);
         }
-        self.backends.renew(check, expired, &typed.new).await
+        begun.password = typed.new;
+        self.verified(begun, verified, None, clock::now())
+    }
+
+    async fn silent_there(
+        &self,
+        begun: Begun,
+        check: BackendCheck,
+        typed: Twice,
+        why: String,
+    ) -> Progress {
+        let progress = self.silent(&begun, why, clock::now()).await;
+        self.reopen_renewal(begun, Keeper::Backend(check), typed);
+        progress
     }
 
     /// Whether the password is still the directory's to change: an administrator may have shut its owner out.
@@ -358,7 +379,7 @@ impl Logins {
                 Progress::Hash(Box::new(Hashing { work, begun }))
             }
             // The store may have had it before it failed. Whether it has is a login of its own.
-            Err(Unfit::Changed) if typed.fate == Fate::Unknown => {
+            Err(Unfit::Changed) if typed.is_doubtful() => {
                 let first = |facts: &Facts| login::begin(facts, typed.new);
                 let manner = (CodePosition::Challenge, begun.exchange);
                 self.begin(begun.name, first, begun.origin, manner, now)
@@ -439,14 +460,15 @@ impl Logins {
         let Twice {
             state,
             new,
-            fate,
+            doubtful,
             tries_left,
             expires,
         } = typed;
         let renewal = Renewal {
             begun,
             keeper,
-            typed: Some(Once { new, fate }),
+            typed: Some(new),
+            doubtful,
             tries_left,
             expires,
         };
@@ -481,8 +503,15 @@ impl Renewal {
 impl Twice {
     /// Its keeper was asked, and nobody can tell whether it has it.
     fn tried(self) -> Self {
-        let fate = Fate::Unknown;
-        Self { fate, ..self }
+        let doubtful = Some(again(&self.new));
+        Self { doubtful, ..self }
+    }
+
+    /// Whether it is the one that its keeper may have.
+    fn is_doubtful(&self) -> bool {
+        let new = self.new.as_bytes();
+        let doubtful = self.doubtful.as_ref();
+        doubtful.is_some_and(|it| verify_slices_are_equal(it.as_bytes(), new).is_ok())
     }
 
     /// It is not taken: what asks for another goes on without it.
@@ -491,10 +520,15 @@ impl Twice {
             begun,
             keeper,
             typed: None,
+            doubtful: self.doubtful,
             tries_left: self.tries_left,
             expires: self.expires,
         }
     }
+}
+
+fn again(password: &Presented) -> Presented {
+    Presented::new(Zeroizing::new(password.as_bytes().to_vec()))
 }
 
 /// Who was deleted, disabled or given another password since would come back by setting one.

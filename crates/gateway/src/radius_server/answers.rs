@@ -298,7 +298,9 @@ impl Answerer {
         let lifetime = match asked {
             Wanted::NextCode(_) => login::NEXT_CODE_SPAN,
             Wanted::Code(CodeOf::Sent(channel)) => settings.sent_lifetime(*channel),
-            Wanted::NewPassword(_) | Wanted::NewPasswordAgain => RENEWAL_SPAN,
+            Wanted::NewPassword(_) | Wanted::NewPasswordAgain | Wanted::NewPasswordBefore => {
+                RENEWAL_SPAN
+            }
             Wanted::Code(CodeOf::Token) | Wanted::CodeOrPush | Wanted::Number(_) | Wanted::Tap => {
                 settings.challenge_lifetime
             }

@@ -116,7 +116,8 @@ impl Door {
             | Wanted::Code(_)
             | Wanted::NextCode(_)
             | Wanted::NewPassword(_)
-            | Wanted::NewPasswordAgain => "",
+            | Wanted::NewPasswordAgain
+            | Wanted::NewPasswordBefore => "",
         }
     }
 

@@ -249,7 +249,7 @@ fn challenge(state: &str, wanted: &Wanted) -> Response {
     let kind = match wanted {
         Wanted::Code(CodeOf::Token) | Wanted::NextCode(_) | Wanted::CodeOrPush => "totp",
         // Asked of nobody who speaks of transactions.
-        Wanted::NewPassword(_) | Wanted::NewPasswordAgain => "pw",
+        Wanted::NewPassword(_) | Wanted::NewPasswordAgain | Wanted::NewPasswordBefore => "pw",
         Wanted::Code(CodeOf::Sent(Channel::Email)) => "email",
         Wanted::Code(CodeOf::Sent(Channel::Sms)) => "sms",
         Wanted::Number(_) | Wanted::Tap => "push",
