@@ -57,7 +57,10 @@ pub(crate) fn console(args: &ConsoleArgs) -> Result<()> {
         Checked::PasswordAndCode,
     ))?;
     let first = args.tokens;
-    let imported = runtime.block_on(population::import(directory.path(), first, IMPORTED))?;
+    let imported: Duration = runtime
+        .block_on(population::import(directory.path(), first, IMPORTED, 1))?
+        .iter()
+        .sum();
     println!("tokens   {}, with the import below", args.tokens + IMPORTED);
     println!(
         "import   {:.2} s for a licence of {IMPORTED} tokens, one transaction",

@@ -12,6 +12,7 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -53,6 +54,22 @@ impl Login {
             expected,
             is_doubled: false,
         }
+    }
+
+    /// Its request; `number` makes the authenticator another for each of the same `chance`.
+    pub(crate) fn request(
+        &self,
+        identifier: Identifier,
+        secret: &Secret,
+        chance: &RandomState,
+        number: usize,
+    ) -> Result<Vec<u8>> {
+        let [high, low] = [0, 1].map(|half| u128::from(chance.hash_one((half, number))));
+        let authenticator = Authenticator((high << 64 | low).to_be_bytes());
+        Ok(Request::access(identifier, authenticator, secret)
+            .attribute(Type::USER_NAME, self.user.as_bytes())?
+            .user_password(self.password.as_bytes())?
+            .encode()?)
     }
 }
 
@@ -243,17 +260,26 @@ impl Load<'_> {
     /// Sends logins until the time is over or `login` has no more. `login` makes the login of a
     /// number: it is asked for each number from 0 once and in order, shortly before that login is
     /// sent. Each is sent once, but for the last ones when the time is over.
-    pub(crate) fn run(&self, mut login: impl FnMut(u64) -> Option<Login>) -> Result<Measured> {
+    pub(crate) fn run(&self, login: impl FnMut(u64) -> Option<Login>) -> Result<Measured> {
+        self.run_until(&AtomicBool::new(false), login)
+    }
+
+    /// The same until `cut` becomes true; what is outstanding then is not waited for.
+    pub(crate) fn run_until(
+        &self,
+        cut: &AtomicBool,
+        mut login: impl FnMut(u64) -> Option<Login>,
+    ) -> Result<Measured> {
         let socket = BatchSocket::bind(any_port_beside(self.server))?;
         let mut measured = Measured::default();
         let mut numbers = 0..u64::MAX;
-        while measured.elapsed < self.duration {
+        while measured.elapsed < self.duration && !cut.load(Ordering::Relaxed) {
             let logins: Vec<Login> = numbers.by_ref().take(ROUND).map_while(&mut login).collect();
             if logins.is_empty() {
                 break;
             }
             let packets = self.packets(&logins)?;
-            Round::new(self, &socket, &logins, &packets, &mut measured).run()?;
+            Round::new(self, &socket, &logins, &packets, &mut measured).run(cut)?;
         }
         Ok(measured)
     }
@@ -262,15 +288,31 @@ impl Load<'_> {
         let chance = RandomState::new();
         let packets = logins.iter().enumerate().map(|(number, login)| {
             let identifier = self.outstanding.identifier(number)?;
-            let [high, low] = [0, 1].map(|half| u128::from(chance.hash_one((half, number))));
-            let authenticator = Authenticator((high << 64 | low).to_be_bytes());
-            Ok(Request::access(identifier, authenticator, self.secret)
-                .attribute(Type::USER_NAME, login.user.as_bytes())?
-                .user_password(login.password.as_bytes())?
-                .encode()?)
+            login.request(identifier, self.secret, &chance, number)
         });
         packets.collect()
     }
+}
+
+/// How long one login takes until it is answered as it must be.
+pub(crate) fn answer_time(
+    server: SocketAddr,
+    secret: &Secret,
+    patience: Duration,
+    login: &Login,
+) -> Result<Duration> {
+    let load = Load {
+        server,
+        secret,
+        outstanding: Outstanding::of(1),
+        duration: patience,
+        verify: Verify::All,
+    };
+    let mut measured = load.run(|number| (number == 0).then(|| login.clone()))?;
+    if let Some(first) = measured.first_unexpected {
+        bail!("a wrong verdict: {first}");
+    }
+    measured.latency(50).context("no answer")
 }
 
 /// Requests made in advance, on their way.
@@ -339,14 +381,14 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Returns when every request that was sent is answered or lost.
-    fn run(mut self) -> Result<()> {
+    /// Returns when every request that was sent is answered or lost, or all of it is cut.
+    fn run(mut self, cut: &AtomicBool) -> Result<()> {
         let mut batch = Batch::default();
         let mut searched = self.begun;
         for request in 0..self.waiting {
             self.send(request);
         }
-        while self.waiting > 0 {
+        while self.waiting > 0 && !cut.load(Ordering::Relaxed) {
             // What the kernel refuses is sent again like what the network loses.
             let _ = self.socket.send(&mut self.outgoing);
             self.socket.receive(&mut batch)?;
@@ -574,6 +616,28 @@ mod tests {
         });
         let measured = run(server, "1", 1);
         assert_eq!((measured.answered_in_all, measured.retransmitted), (1, 1));
+    }
+
+    #[test]
+    fn what_is_cut_waits_for_no_answer() {
+        // It answers nothing: without the cut each request is sent again for 45 s, and then lost.
+        let server = server(64, |_, _| vec![]);
+        let load = Load {
+            server,
+            secret: &Secret::new(SECRET).unwrap(),
+            outstanding: Outstanding(64),
+            duration: Duration::from_mins(1),
+            verify: Verify::All,
+        };
+        let cut = AtomicBool::new(false);
+        let measured = load.run_until(&cut, |number| {
+            // What is made by then is sent, and nobody waits for it.
+            cut.fetch_or(number == 63, Ordering::Relaxed);
+            let login = Login::once("user".into(), "secret".into(), Code::AccessAccept);
+            (number < 64).then_some(login)
+        });
+        let measured = measured.unwrap();
+        assert_eq!((measured.answered_in_all, measured.lost), (0, 0));
     }
 
     #[test]

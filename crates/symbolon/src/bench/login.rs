@@ -7,12 +7,13 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use gateway::radius_server::RadiusConfig;
 use gateway::ssh::SshConfig;
@@ -27,9 +28,11 @@ use rustls::RootCertStore;
 use tempfile::TempDir;
 
 use super::floor::{self, Work};
+use super::hashes::{self, Crowd};
 use super::load::{Load, Login, Outstanding, Row, Verify};
 use super::machine;
-use super::population::{self, Checked};
+use super::population::{self, Checked, Counted, Filling, Person};
+use super::restart::{self, Restarted};
 use super::server::{LISTENING, ServerProcess, until_input_ends};
 
 /// Shared with the bench's own server.
@@ -73,6 +76,13 @@ pub(crate) struct LoginArgs {
     /// Have the codes alone checked, as by a client that checks passwords itself
     #[arg(long)]
     code_only: bool,
+    /// Give tokens that count their codes: there are always more, so that a row of few tokens lasts as long as one of
+    /// many. Such rows compare with each other and not with the floor
+    #[arg(long, conflicts_with = "verdicts")]
+    counters: bool,
+    /// Then send more logins with passwords that are hashed than the cores can do, beside a few that are remembered
+    #[arg(long, conflicts_with = "code_only")]
+    hashes: bool,
     /// Seconds for which each row is measured, if there are codes for as long
     #[arg(long, default_value_t = 3, value_name = "N")]
     seconds: u32,
@@ -88,110 +98,265 @@ pub(crate) struct LoginArgs {
 }
 
 impl LoginArgs {
-    fn checked(&self) -> Checked {
-        if self.code_only {
-            Checked::Code
-        } else {
-            Checked::PasswordAndCode
+    fn users(&self) -> Users {
+        Users {
+            checked: if self.code_only {
+                Checked::Code
+            } else {
+                Checked::PasswordAndCode
+            },
+            counted: if self.counters {
+                Counted::Codes
+            } else {
+                Counted::Time
+            },
         }
     }
 }
 
-/// Prints the machine, the disk, and for each population a table next to the durable floor.
+/// Prints the machine, the disk, for each population a table next to the durable floor, and how the rows compare.
 pub(crate) fn login(args: &LoginArgs) -> Result<()> {
     if let Some(directory) = &args.serve {
         return serve(directory);
     }
     println!("machine  {}", machine::describe());
+    let mut tables = Vec::new();
     for &tokens in &args.tokens {
         let sync = machine::sync_latency(&args.directory)?;
         println!(
             "\nsync     {:.3} ms, the median of fdatasync",
             sync.as_secs_f64() * 1e3
         );
-        measure(args, tokens)?;
+        tables.push(Table {
+            tokens,
+            rows: measure(args, tokens)?,
+        });
+    }
+    let compared = compared(&tables);
+    if !compared.is_empty() {
+        println!("\n{}", compared.join("\n"));
     }
     Ok(())
 }
 
-fn measure(args: &LoginArgs, tokens: u32) -> Result<()> {
+/// The rows of a population.
+struct Table {
+    tokens: u32,
+    rows: Vec<Row>,
+}
+
+/// Each table's last row against its first, and the rows of each against those of the first table.
+fn compared(tables: &[Table]) -> Vec<String> {
+    let ends = tables.iter().filter_map(|table| {
+        let (first, last) = (table.rows.first()?, table.rows.last()?);
+        (first.outstanding != last.outstanding).then(|| {
+            format!(
+                "{} tokens: {} outstanding against {}: {:.1} times the rate",
+                table.tokens,
+                last.outstanding,
+                first.outstanding,
+                last.rate / first.rate
+            )
+        })
+    });
+    let Some((first, others)) = tables.split_first() else {
+        return Vec::new();
+    };
+    let sizes = others.iter().flat_map(|table| {
+        table.rows.iter().zip(&first.rows).map(|(row, base)| {
+            format!(
+                "{} tokens against {}: {} outstanding: {:.2} of the rate",
+                table.tokens,
+                first.tokens,
+                row.outstanding,
+                row.rate / base.rate
+            )
+        })
+    });
+    ends.chain(sizes).collect()
+}
+
+/// The people of a store by their numbers.
+struct People {
+    /// Of the rows.
+    tokens: u32,
+    /// Of the first login after each start.
+    starting: Range<u32>,
+    /// With remembered passwords beside those that are hashed.
+    others: Range<u32>,
+    /// With passwords that are hashed.
+    hashed: Range<u32>,
+}
+
+/// Starts that are measured.
+const STARTS: u32 = 2;
+
+impl People {
+    fn new(args: &LoginArgs, tokens: u32) -> Self {
+        let after = |range: &Range<u32>, more: u32| range.end..range.end.saturating_add(more);
+        let hashed = |people: u32| if args.hashes { people } else { 0 };
+        let starting = after(&(0..tokens), STARTS);
+        let others = after(&starting, hashed(hashes::other_people(args.seconds)));
+        Self {
+            tokens,
+            hashed: after(&others, hashed(hashes::hashed_people(args.seconds))),
+            starting,
+            others,
+        }
+    }
+
+    fn kinds(&self) -> Vec<Person> {
+        let mut kinds = vec![Person::Quick; self.others.end as usize];
+        kinds.resize(self.hashed.end as usize, Person::Dear);
+        kinds
+    }
+}
+
+fn measure(args: &LoginArgs, tokens: u32) -> Result<Vec<Row>> {
     let directory = TempDir::new_in(&args.directory)?;
+    let users = args.users();
+    let people = People::new(args, tokens);
     let began = Instant::now();
-    runtime()?.block_on(population::fill(
-        directory.path(),
-        tokens,
-        SECRET,
-        args.checked(),
-    ))?;
+    let filling = Filling {
+        people: &people.kinds(),
+        tokens: users.counted,
+        settings: &population::quick_settings(),
+        secret: SECRET,
+        checked: users.checked,
+    };
+    runtime()?.block_on(population::fill_with(directory.path(), &filling))?;
     println!(
         "tokens   {tokens}, made in {:.1} s",
         began.elapsed().as_secs_f64()
     );
-    let began = Instant::now();
-    let server = ServerProcess::start(&arguments(directory.path()))?;
-    println!(
-        "start    {:.0} ms until it listens",
-        began.elapsed().as_secs_f64() * 1e3
-    );
-    let checked = args.checked();
-    warm_up(&server, checked, tokens, next_minute())?;
+    let starting = |start: u32| users.right(people.starting.start + start, users.first_step());
+    let (server, orderly) = restart::start(directory.path(), || starting(0))?;
+    println!("start    {orderly}");
+    let first = users.warming_step();
+    warm_up(&server, users, &people, first)?;
     // Everybody's code was the current one, so nobody's clock counts as slow; the rows use the codes
     // of the next minute and of the one after.
-    let step = next_minute();
+    let step = users.step_after(first)?;
     println!(
         "memory   {} MiB, {}",
         server.memory()? >> 20,
-        match checked {
+        match users.checked {
             Checked::PasswordAndCode => "all passwords remembered",
             Checked::Code => "everybody logged in",
         }
     );
+    let (rows, refused) = measure_rows(args, &server, tokens, step)?;
+    if args.verdicts > 0 {
+        let counted = verdicts(&server, users, tokens, args.verdicts)?;
+        println!(
+            "verdicts {counted} of right, wrong, repeated and doubled logins, none of them wrong"
+        );
+    }
+    if args.hashes {
+        let crowd = Crowd {
+            server: &server,
+            users,
+            hashed: people.hashed.clone(),
+            others: people.others.clone(),
+            step: users.later_step(first)?,
+            seconds: args.seconds,
+        };
+        println!("{}", crowd.measure()?);
+    }
+    let load = last_load(args, tokens)?;
+    let (server, killed) = restart::after_kill(server, directory.path(), load, || starting(1))?;
+    println!("killed   {}", Restarted { orderly, killed });
+    server.stop()?;
+    print_rows(args, tokens, &rows)?;
+    print_refused(args, tokens, &refused)?;
+    Ok(rows)
+}
+
+/// The logins under which the server is killed: with codes that nobody has used yet, and then with used ones.
+fn last_load(
+    args: &LoginArgs,
+    tokens: u32,
+) -> Result<impl FnMut(u64) -> Option<Login> + Send + use<>> {
+    let users = args.users();
+    let place = u32::try_from(args.outstanding.len())?;
+    let counters = Counters::new(args, tokens, place, restart::OUTSTANDING)?;
+    let step = match users.counted {
+        // The rows may have used the codes of this minute.
+        Counted::Time => next_minute().offset(1).context("the end of time")?,
+        Counted::Codes => Users::FIRST_CODE,
+    };
+    Ok(move |number| match users.counted {
+        Counted::Time => users.right(u32::try_from(number % u64::from(tokens)).ok()?, step),
+        Counted::Codes => counters.login(number),
+    })
+}
+
+/// A row of logins that are refused, and why.
+type RefusedRow = (Refused, Row);
+
+fn measure_rows(
+    args: &LoginArgs,
+    server: &ServerProcess,
+    tokens: u32,
+    step: Step,
+) -> Result<(Vec<Row>, Vec<RefusedRow>)> {
+    let users = args.users();
     let mut codes = Codes {
-        checked,
+        users,
         tokens,
         step,
         next: 0,
     };
     let rows_wanted = u32::try_from(args.outstanding.len())?;
     let mut rows = Vec::new();
-    for &outstanding in &args.outstanding {
+    for (&outstanding, place) in args.outstanding.iter().zip(0..) {
         let mut left = share(args, outstanding).min(tokens * 2 / rows_wanted);
+        let counters = Counters::new(args, tokens, place, outstanding)?;
+        let duration = seconds(args);
         rows.push(run(
-            &server,
+            server,
             outstanding,
-            seconds(args),
+            duration,
             Verify::Sample,
-            |_| {
-                left = left.checked_sub(1)?;
-                codes.next()
+            |number| match users.counted {
+                Counted::Time => {
+                    left = left.checked_sub(1)?;
+                    codes.next()
+                }
+                Counted::Codes => counters.login(number),
             },
         )?);
     }
-    let used = codes.next.clamp(1, tokens);
+    // All have used the code of the warming, whatever they count.
+    let (used, step) = match users.counted {
+        Counted::Time => (codes.next.clamp(1, tokens), step),
+        Counted::Codes => (tokens, Users::FIRST_CODE),
+    };
     // Where the passwords are checked here, an unknown name costs as much as a wrong one: a hash.
     let of_codes = Refused::ALL
         .into_iter()
-        .filter(|_| checked == Checked::Code);
-    let refused: Vec<_> = of_codes
-        .map(|why| {
-            let row = run(
-                &server,
-                REFUSED_OUTSTANDING,
-                seconds(args),
-                Verify::Sample,
-                |number| why.login(checked, u32::try_from(number % u64::from(used)).ok()?, step),
-            );
-            (why, row)
-        })
-        .collect();
-    if args.verdicts > 0 {
-        let counted = verdicts(&server, checked, tokens, args.verdicts)?;
-        println!(
-            "verdicts {counted} of right, wrong, repeated and doubled logins, none of them wrong"
-        );
+        .filter(|_| users.checked == Checked::Code);
+    let refused = of_codes.map(|why| {
+        let row = run(
+            server,
+            REFUSED_OUTSTANDING,
+            seconds(args),
+            Verify::Sample,
+            |number| why.login(users, u32::try_from(number % u64::from(used)).ok()?, step),
+        )?;
+        Ok((why, row))
+    });
+    let refused = refused.collect::<Result<_>>()?;
+    Ok((rows, refused))
+}
+
+/// Floors come after all rows: the codes would grow old while they are measured.
+fn print_rows(args: &LoginArgs, tokens: u32, rows: &[Row]) -> Result<()> {
+    if args.counters {
+        println!("{}", Row::HEADER);
+        rows.iter().for_each(|row| println!("{row}"));
+        return Ok(());
     }
-    server.stop()?;
-    // Floors come afterwards: the codes would grow old while they are measured.
     println!("{}  of the floor: rate, CPU", Row::HEADER);
     for row in rows {
         let work = Work::durable_codes(tokens, &args.directory);
@@ -200,6 +365,10 @@ fn measure(args: &LoginArgs, tokens: u32) -> Result<()> {
         println!("{row}  {:.2}, {cpu:.1}", row.rate / floor.rate);
         println!("{floor}  the floor itself");
     }
+    Ok(())
+}
+
+fn print_refused(args: &LoginArgs, tokens: u32, refused: &[RefusedRow]) -> Result<()> {
     if refused.is_empty() {
         return Ok(());
     }
@@ -207,7 +376,6 @@ fn measure(args: &LoginArgs, tokens: u32) -> Result<()> {
     let work = Work::passwords(tokens, &args.directory);
     let floor = floor::measure(&work, REFUSED_OUTSTANDING, seconds(args), Verify::Sample)?;
     for (why, row) in refused {
-        let row = row?;
         let cpu = row.cpu.as_secs_f64() / floor.cpu.as_secs_f64();
         println!("{row}  {:.2}, {cpu:.1}  {why}", row.rate / floor.rate);
     }
@@ -225,8 +393,8 @@ enum Refused {
 impl Refused {
     const ALL: [Self; 2] = [Self::UnknownName, Self::UsedCode];
 
-    fn login(self, checked: Checked, number: u32, step: Step) -> Option<Login> {
-        let right = right(checked, number, step)?;
+    fn login(self, users: Users, number: u32, step: Step) -> Option<Login> {
+        let right = users.right(number, step)?;
         let user = match self {
             Self::UnknownName => format!("nobody{number}"),
             Self::UsedCode => right.user,
@@ -259,7 +427,7 @@ fn seconds(args: &LoginArgs) -> Duration {
     Duration::from_secs(args.seconds.into())
 }
 
-fn arguments(directory: &Path) -> Vec<OsString> {
+pub(super) fn arguments(directory: &Path) -> Vec<OsString> {
     vec![
         "bench".into(),
         "login".into(),
@@ -275,20 +443,18 @@ fn next_minute() -> Step {
     Period::SIXTY.step_at(clock::now().unix())
 }
 
-/// Everybody logs in once, with the code of this minute.
-fn warm_up(server: &ServerProcess, checked: Checked, tokens: u32, step: Step) -> Result<()> {
+/// Everybody whose password is to be remembered logs in once.
+fn warm_up(server: &ServerProcess, users: Users, people: &People, step: Step) -> Result<()> {
     let minute = Duration::from_secs(MINUTE_S);
-    run(server, WARMING, minute, Verify::Sample, |number| {
-        let number = u32::try_from(number)
-            .ok()
-            .filter(|number| *number < tokens)?;
-        right(checked, number, step)
+    let mut numbers = (0..people.tokens).chain(people.others.clone());
+    run(server, WARMING, minute, Verify::Sample, |_| {
+        users.right(numbers.next()?, step)
     })
     .map(drop)
 }
 
 /// Has everybody log in again in each minute until so many verdicts were as expected; says how many were.
-fn verdicts(server: &ServerProcess, checked: Checked, tokens: u32, wanted: u64) -> Result<u64> {
+fn verdicts(server: &ServerProcess, users: Users, tokens: u32, wanted: u64) -> Result<u64> {
     let secret = Secret::new(SECRET.as_bytes())?;
     let load = Load {
         server: server.address(),
@@ -301,7 +467,7 @@ fn verdicts(server: &ServerProcess, checked: Checked, tokens: u32, wanted: u64) 
     let mut counted = 0;
     while counted < wanted {
         let mut mixed = Mixed {
-            checked,
+            users,
             tokens,
             step: next_minute(),
         };
@@ -315,7 +481,7 @@ fn verdicts(server: &ServerProcess, checked: Checked, tokens: u32, wanted: u64) 
 
 /// Logins of all kinds.
 struct Mixed {
-    checked: Checked,
+    users: Users,
     tokens: u32,
     step: Step,
 }
@@ -331,14 +497,14 @@ impl Mixed {
         if user >= self.tokens {
             return None;
         }
-        let right = right(self.checked, user, self.step)?;
+        let right = self.users.right(user, self.step)?;
         Some(match kind {
             0 => Login {
                 is_doubled: true,
                 ..right
             },
             14 => Login {
-                password: self.checked.presented(&self.wrong_code(user)?),
+                password: self.users.checked.presented(&self.wrong_code(user)?),
                 expected: Code::AccessReject,
                 ..right
             },
@@ -386,19 +552,63 @@ fn run(
     Row::new(outstanding, measured, cpu)
 }
 
-/// A login that must be accepted.
-fn right(checked: Checked, number: u32, step: Step) -> Option<Login> {
-    let code = population::code(number, step).ok()?;
-    Some(Login::once(
-        population::user(number),
-        checked.presented(&code),
-        Code::AccessAccept,
-    ))
+/// How the users of a store log in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Users {
+    checked: Checked,
+    counted: Counted,
+}
+
+impl Users {
+    /// The first code of a token that counts them.
+    const FIRST_CODE: Step = Step(0);
+
+    /// A login that must be accepted.
+    pub(super) fn right(self, number: u32, step: Step) -> Option<Login> {
+        let code = population::code_with(number, step, self.counted.parameters()).ok()?;
+        Some(Login::once(
+            population::user(number),
+            self.checked.presented(&code),
+            Code::AccessAccept,
+        ))
+    }
+
+    /// What somebody's token shows who has not logged in yet.
+    fn first_step(self) -> Step {
+        match self.counted {
+            Counted::Time => Period::SIXTY.step_at(clock::now().unix()),
+            Counted::Codes => Self::FIRST_CODE,
+        }
+    }
+
+    /// The same, good for as long as everybody takes to log in.
+    fn warming_step(self) -> Step {
+        match self.counted {
+            Counted::Time => next_minute(),
+            Counted::Codes => Self::FIRST_CODE,
+        }
+    }
+
+    /// What tokens show next after `before`, good for all rows.
+    fn step_after(self, before: Step) -> Result<Step> {
+        match self.counted {
+            Counted::Time => Ok(next_minute()),
+            Counted::Codes => self.later_step(before),
+        }
+    }
+
+    /// What tokens show now that showed `before` in an earlier minute.
+    fn later_step(self, before: Step) -> Result<Step> {
+        match self.counted {
+            Counted::Time => Ok(self.first_step()),
+            Counted::Codes => before.offset(1).context("the end of all codes"),
+        }
+    }
 }
 
 /// The codes of this minute and of the next, each of which is good once.
 struct Codes {
-    checked: Checked,
+    users: Users,
     tokens: u32,
     step: Step,
     next: u32,
@@ -408,12 +618,50 @@ impl Codes {
     fn next(&mut self) -> Option<Login> {
         let (number, later) = (self.next % self.tokens, self.next / self.tokens);
         self.next += 1;
-        right(
-            self.checked,
+        self.users.right(
             number,
             self.step
                 .offset(i32::try_from(later).ok().filter(|later| *later < 2)?)?,
         )
+    }
+}
+
+/// The codes of tokens that count them, after the first. Each row has people of its own, since nobody knows which of the
+/// codes that were made for a row were sent before its end; and all logins of one of them come from one slot of the load,
+/// which sends one after the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Counters {
+    users: Users,
+    first: u32,
+    slots: u32,
+    /// People of a slot.
+    each: u32,
+}
+
+impl Counters {
+    /// For the row at this place; one more than there are rows is for the load under which the server is killed.
+    fn new(args: &LoginArgs, tokens: u32, place: u32, outstanding: Outstanding) -> Result<Self> {
+        let shares = u32::try_from(args.outstanding.len())? + 1;
+        let (people, slots) = (tokens / shares, outstanding.count());
+        ensure!(
+            people >= slots || !args.counters,
+            "{slots} outstanding need as many tokens for each of {shares} loads"
+        );
+        Ok(Self {
+            users: args.users(),
+            first: place * people,
+            slots,
+            each: people / slots,
+        })
+    }
+
+    fn login(&self, number: u64) -> Option<Login> {
+        let (slots, each) = (u64::from(self.slots), u64::from(self.each));
+        let (turn, slot) = (number / slots, number % slots);
+        let (codes, person) = (turn.checked_div(each)?, turn.checked_rem(each)?);
+        let number = u64::from(self.first) + person * slots + slot;
+        let code = Step(Users::FIRST_CODE.0 + 1 + codes);
+        self.users.right(u32::try_from(number).ok()?, code)
     }
 }
 
@@ -476,4 +724,92 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: LoginArgs,
+    }
+
+    fn args(line: &str) -> LoginArgs {
+        Line::parse_from(line.split(' ')).args
+    }
+
+    #[test]
+    fn a_counting_token_shows_one_code_after_the_other_in_one_slot_of_one_load() {
+        let args = args("login --counters --outstanding 1,64");
+        let mut owners = HashMap::new();
+        for (place, slots) in [(0, 1), (1, 64), (2, 64)] {
+            let counters = Counters::new(&args, 300, place, Outstanding::of(slots)).unwrap();
+            let mut shown: HashMap<String, (u64, Vec<String>)> = HashMap::new();
+            for number in 0..3_000 {
+                let login = counters.login(number).unwrap();
+                let slot = number % u64::from(slots);
+                let (of, codes) = shown.entry(login.user).or_insert((slot, Vec::new()));
+                assert_eq!(*of, slot);
+                codes.push(login.password);
+            }
+            for (user, (_, codes)) in shown {
+                assert_eq!(owners.insert(user.clone(), place), None, "{user}");
+                let number = user.trim_start_matches("user").parse().unwrap();
+                let expected = (1..).map_while(|code| args.users().right(number, Step(code)));
+                let expected = expected.take(codes.len()).map(|login| login.password);
+                assert_eq!(codes, expected.collect::<Vec<_>>());
+            }
+        }
+        assert!(Counters::new(&args, 100, 0, Outstanding::of(64)).is_err());
+    }
+
+    #[test]
+    fn nobody_is_of_two_kinds_and_those_with_dear_passwords_come_last() {
+        let args = args("login --hashes --seconds 2");
+        let people = People::new(&args, 10);
+        assert_eq!(people.starting, 10..12);
+        assert_eq!(people.others.start, 12);
+        assert_eq!(people.hashed.start, people.others.end);
+        let kinds = people.kinds();
+        let dear = kinds.iter().position(|kind| *kind == Person::Dear);
+        assert_eq!(dear, Some(people.hashed.start as usize));
+        assert_eq!(kinds.len(), people.hashed.end as usize);
+    }
+
+    #[test]
+    fn rows_are_compared_with_those_of_the_first_table() {
+        let row = |outstanding, rate| Row {
+            outstanding: Outstanding::of(outstanding),
+            rate,
+            p50: Duration::ZERO,
+            p99: Duration::ZERO,
+            cpu: Duration::ZERO,
+            retransmitted: 0,
+        };
+        let table = |tokens, rates: [f64; 2]| Table {
+            tokens,
+            rows: vec![row(1, rates[0]), row(256, rates[1])],
+        };
+        let tables = [table(1_000, [10.0, 200.0]), table(5_000, [9.0, 100.0])];
+        assert_eq!(
+            compared(&tables),
+            [
+                "1000 tokens: 256 outstanding against 1: 20.0 times the rate",
+                "5000 tokens: 256 outstanding against 1: 11.1 times the rate",
+                "5000 tokens against 1000: 1 outstanding: 0.90 of the rate",
+                "5000 tokens against 1000: 256 outstanding: 0.50 of the rate",
+            ]
+        );
+        let alone = Table {
+            tokens: 1_000,
+            rows: vec![row(64, 10.0)],
+        };
+        assert!(compared(&[alone]).is_empty());
+    }
 }

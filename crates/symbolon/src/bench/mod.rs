@@ -5,12 +5,14 @@
 pub(crate) mod console;
 pub(crate) mod floor;
 mod foreign;
+mod hashes;
 pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod machine;
 mod oracle;
 mod population;
 mod registry;
+mod restart;
 mod server;
 
 use std::process::ExitCode;

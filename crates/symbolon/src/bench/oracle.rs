@@ -19,9 +19,9 @@ use otp::{Period, Step};
 use radius::{Code, Secret};
 use tempfile::TempDir;
 
-use super::load::{Load, Login, Verify};
+use super::load::{self, Login};
 use super::machine;
-use super::population::{self, Checked, Person};
+use super::population::{self, Checked, Counted, Filling, Person};
 use super::server::ServerProcess;
 
 /// Shared with the bench's own server.
@@ -205,13 +205,14 @@ fn fill(directory: &Path, each: u32, delay: u32) -> Result<()> {
         // What is remembered of a right password would tell the refusals behind it apart.
         ("auth-password-memory", "0".to_owned()),
     ];
-    super::login::runtime()?.block_on(population::fill_with(
-        directory,
-        &people,
-        &settings,
-        SECRET,
-        Checked::PasswordAndCode,
-    ))
+    let filling = Filling {
+        people: &people,
+        tokens: Counted::Time,
+        settings: &settings,
+        secret: SECRET,
+        checked: Checked::PasswordAndCode,
+    };
+    super::login::runtime()?.block_on(population::fill_with(directory, &filling))
 }
 
 /// Every refusal once, in an order without pattern.
@@ -248,18 +249,7 @@ fn ask(
 
 fn answer_time(server: &ServerProcess, login: &Login) -> Result<Duration> {
     let secret = Secret::new(SECRET.as_bytes())?;
-    let load = Load {
-        server: server.address(),
-        secret: &secret,
-        outstanding: "1".parse()?,
-        duration: PATIENCE,
-        verify: Verify::All,
-    };
-    let mut measured = load.run(|number| (number == 0).then(|| login.clone()))?;
-    if let Some(first) = measured.first_unexpected {
-        bail!("a wrong verdict: {first}");
-    }
-    measured.latency(50).context("no answer")
+    load::answer_time(server.address(), &secret, PATIENCE, login)
 }
 
 /// A line of the table.

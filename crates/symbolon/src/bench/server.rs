@@ -71,6 +71,13 @@ impl ServerProcess {
         Ok(kilobytes.trim().parse::<u64>()? * 1_024)
     }
 
+    /// Ends it in the midst of whatever it does.
+    pub(super) fn kill(mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
     /// Ends it in order.
     pub(super) fn stop(mut self) -> Result<()> {
         drop(self.process.stdin.take());

@@ -1,0 +1,135 @@
+//! How long a gateway takes from its start to the first Accept: after it ended in order, and after it was killed under
+//! load, when its memory is rebuilt from the rows and all that was recorded since the last checkpoint.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use radius::Secret;
+
+use super::load::{self, Load, Login, Outstanding, Verify};
+use super::login;
+use super::server::ServerProcess;
+
+/// Requests outstanding when it is killed.
+pub(super) const OUTSTANDING: Outstanding = Outstanding::of(64);
+
+/// How long the load lasts before.
+const LOADED: Duration = Duration::from_secs(2);
+
+/// No first Accept takes longer.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// What a start took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    listening: Duration,
+    accepted: Duration,
+}
+
+impl Start {
+    /// How many times as long as another it took to the first Accept.
+    fn times(self, other: Self) -> f64 {
+        self.accepted.as_secs_f64() / other.accepted.as_secs_f64()
+    }
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [listening, accepted] =
+            [self.listening, self.accepted].map(|it| it.as_secs_f64() * 1e3);
+        write!(
+            f,
+            "{listening:.0} ms until it listens, {accepted:.0} ms until the first Accept"
+        )
+    }
+}
+
+/// Starts a gateway and has somebody log in.
+pub(super) fn start(
+    directory: &Path,
+    login: impl FnOnce() -> Option<Login>,
+) -> Result<(ServerProcess, Start)> {
+    let secret = Secret::new(login::SECRET.as_bytes())?;
+    let began = Instant::now();
+    let server = ServerProcess::start(&login::arguments(directory))?;
+    let listening = began.elapsed();
+    let login = login().context("nobody to log in")?;
+    load::answer_time(server.address(), &secret, PATIENCE, &login)?;
+    let accepted = began.elapsed();
+    let start = Start {
+        listening,
+        accepted,
+    };
+    Ok((server, start))
+}
+
+/// Kills a gateway while it is asked for `load` and starts it again. Of what the dead one owed nothing is checked: the
+/// soak does that.
+pub(super) fn after_kill(
+    server: ServerProcess,
+    directory: &Path,
+    load: impl FnMut(u64) -> Option<Login> + Send,
+    login: impl FnOnce() -> Option<Login>,
+) -> Result<(ServerProcess, Start)> {
+    let secret = Secret::new(login::SECRET.as_bytes())?;
+    let cut = AtomicBool::new(false);
+    let asked = Load {
+        server: server.address(),
+        secret: &secret,
+        outstanding: OUTSTANDING,
+        duration: PATIENCE,
+        verify: Verify::Sample,
+    };
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| asked.run_until(&cut, load));
+        thread::sleep(LOADED);
+        let is_loaded = !asking.is_finished();
+        let killed = server.kill();
+        cut.store(true, Ordering::Relaxed);
+        match asking.join() {
+            Ok(Ok(measured)) if is_loaded && measured.answered_in_all > 0 => killed,
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(_)) => bail!("it was killed without load"),
+            Err(_) => bail!("the load failed"),
+        }
+    })?;
+    start(directory, login)
+}
+
+/// The line that tells both.
+pub(super) struct Restarted {
+    pub(super) orderly: Start,
+    pub(super) killed: Start,
+}
+
+impl fmt::Display for Restarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { orderly, killed } = self;
+        write!(f, "{killed}: {:.2} times as long", killed.times(*orderly))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_after_a_kill_is_told_next_to_the_one_in_order() {
+        let start = |listening, accepted| Start {
+            listening: Duration::from_millis(listening),
+            accepted: Duration::from_millis(accepted),
+        };
+        let restarted = Restarted {
+            orderly: start(390, 400),
+            killed: start(490, 500),
+        };
+        assert_eq!(
+            restarted.to_string(),
+            "490 ms until it listens, 500 ms until the first Accept: 1.25 times as long"
+        );
+    }
+}
