@@ -6,6 +6,7 @@ pub(crate) mod console;
 pub(crate) mod floor;
 mod foreign;
 mod hashes;
+mod import;
 pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod machine;
@@ -39,6 +40,8 @@ enum What {
     Oracle(oracle::OracleArgs),
     /// How long an administrator waits with many tokens and users
     Console(console::ConsoleArgs),
+    /// How many tokens a second come in from seed files and licences, each durable before the answer
+    Import(import::ImportArgs),
     /// What the token server answers a second with many products and tokens, next to its HTTPS alone
     Registry(registry::RegistryArgs),
 }
@@ -50,6 +53,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
         What::Foreign(args) => foreign::foreign(args)?,
         What::Oracle(args) => oracle::oracle(args)?,
         What::Console(args) => console::console(args)?,
+        What::Import(args) => import::import(args)?,
         What::Registry(args) => registry::registry(args)?,
     }
     Ok(ExitCode::SUCCESS)
