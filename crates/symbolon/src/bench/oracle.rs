@@ -2,7 +2,8 @@
 //!
 //! A stranger sees only the reply, whose octets are the same for every reason, and when it comes. Each
 //! kind of refusal is asked for by people of its own, in an order without pattern, and compared with the
-//! refusal of a wrong password: by its median, and by how well the best threshold tells the two apart.
+//! refusal of a wrong password: by its median, and by how well the best threshold tells the two apart. One at a time also
+//! by the CPU time that the gateway had taken when its reply came, which other work on the machine moves less.
 
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
@@ -145,6 +146,15 @@ pub(crate) fn oracle(args: &OracleArgs) -> Result<()> {
 struct Taken {
     kind: Kind,
     times: Vec<Duration>,
+    /// Of the gateway's CPU, where one refusal at a time is under way.
+    cpu: Vec<Duration>,
+}
+
+/// What one refusal took.
+struct Refusal {
+    kind: Kind,
+    time: Duration,
+    cpu: Duration,
 }
 
 fn measure(args: &OracleArgs, delay: u32) -> Result<Vec<Taken>> {
@@ -180,17 +190,20 @@ fn measure(args: &OracleArgs, delay: u32) -> Result<Vec<Taken>> {
         .map(|kind| Taken {
             kind,
             times: Vec::new(),
+            cpu: Vec::new(),
         })
         .into();
-    for (kind, time) in answered.into_iter().flatten() {
-        let of_kind = taken.iter_mut().find(|taken| taken.kind == kind);
-        of_kind
-            .context("a kind that is not listed")?
-            .times
-            .push(time);
+    for refusal in answered.into_iter().flatten() {
+        let of_kind = taken.iter_mut().find(|taken| taken.kind == refusal.kind);
+        let of_kind = of_kind.context("a kind that is not listed")?;
+        of_kind.times.push(refusal.time);
+        if together == 1 {
+            of_kind.cpu.push(refusal.cpu);
+        }
     }
     for taken in &mut taken {
         taken.times.sort_unstable();
+        taken.cpu.sort_unstable();
     }
     Ok(taken)
 }
@@ -227,11 +240,7 @@ fn shuffled(each: u32) -> Result<Vec<(Kind, u32)>> {
     Ok(refusals)
 }
 
-fn ask(
-    server: &ServerProcess,
-    refusals: &[(Kind, u32)],
-    pause: Duration,
-) -> Result<Vec<(Kind, Duration)>> {
+fn ask(server: &ServerProcess, refusals: &[(Kind, u32)], pause: Duration) -> Result<Vec<Refusal>> {
     let timed = refusals.iter().map(|(kind, number)| {
         let refused = kind.login(*number)?;
         if *kind == Kind::SpentCode {
@@ -242,7 +251,13 @@ fn ask(
             answer_time(server, &spending)?;
         }
         thread::sleep(pause);
-        Ok((*kind, answer_time(server, &refused)?))
+        let before = server.cpu_time()?;
+        let time = answer_time(server, &refused)?;
+        Ok(Refusal {
+            kind: *kind,
+            time,
+            cpu: server.cpu_time()?.saturating_sub(before),
+        })
     });
     timed.collect()
 }
@@ -262,19 +277,28 @@ struct Row {
     /// How often the best threshold is right about a refusal that is of this kind or a wrong password,
     /// each as often: 0.5 is chance.
     told: f64,
+    /// The same two of CPU times.
+    cpu: Option<(f64, f64)>,
 }
 
 impl Row {
-    const HEADER: &str = "refused because                   p50 µs    p99 µs  of a wrong password's median  told apart";
+    const HEADER: &str = "refused because                   p50 µs    p99 µs  of a wrong password's median  told apart  by CPU time";
 
     fn of(taken: &Taken, base: &Taken) -> Result<Self> {
-        let (p50, of_base) = (quantile(&taken.times, 50)?, quantile(&base.times, 50)?);
+        let ratio = |some: &[Duration], others: &[Duration]| -> Result<f64> {
+            Ok(quantile(some, 50)?.as_secs_f64() / quantile(others, 50)?.as_secs_f64())
+        };
+        let cpu = (!taken.cpu.is_empty()).then(|| -> Result<_> {
+            let told = told_apart(&taken.cpu, &base.cpu);
+            Ok((ratio(&taken.cpu, &base.cpu)?, told))
+        });
         Ok(Self {
             name: taken.kind.name(),
-            p50,
+            p50: quantile(&taken.times, 50)?,
             p99: quantile(&taken.times, 99)?,
-            ratio: p50.as_secs_f64() / of_base.as_secs_f64(),
+            ratio: ratio(&taken.times, &base.times)?,
             told: told_apart(&taken.times, &base.times),
+            cpu: cpu.transpose()?,
         })
     }
 }
@@ -288,7 +312,11 @@ impl fmt::Display for Row {
         write!(
             f,
             "{name:<30}{p50:>10.0}{p99:>10.0}{ratio:>30.3}{told:>12.2}"
-        )
+        )?;
+        if let Some((ratio, told)) = self.cpu {
+            write!(f, "{ratio:>7.3}, {told:.2}")?;
+        }
+        Ok(())
     }
 }
 
