@@ -3,24 +3,31 @@
 //!
 //! Its `rlm_totp` knows periods of 30 seconds and no window, so a row begins with a step and ends before its end.
 
+use std::collections::hash_map::RandomState;
 use std::io::{self, BufWriter, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use data_encoding::BASE32_NOPAD;
 use gateway::clock;
 use nix::unistd::Pid;
 use otp::{Parameters, Period, Step};
-use radius::{Code, Secret};
+use radius::{Code, Identifier, Packet, Secret, verify_reply};
 
 use super::load::{Load, Login, Outstanding, Row, Verify};
 use super::{login, machine, population};
 
 /// What of a step a row may use, so that the requests made before its end are answered before it too.
 const USABLE: Duration = Duration::from_secs(20);
+
+/// Between two requests to a server that starts: what its start took is known this exactly.
+const ASK_EVERY: Duration = Duration::from_millis(5);
+
+/// A server that takes longer does not start.
+const START_MAX: Duration = Duration::from_mins(2);
 
 /// What to do with the other server.
 #[derive(Debug, Clone, Args)]
@@ -39,6 +46,12 @@ enum What {
     },
     /// Put the load on it and print its row
     Load(LoadArgs),
+    /// Have the first user log in as soon as it is there, and wait for the Accept
+    First {
+        /// Where it will listen
+        #[arg(long, value_name = "ADDRESS")]
+        server: SocketAddr,
+    },
 }
 
 /// A load on a server that somebody else has started.
@@ -69,6 +82,7 @@ pub(crate) fn foreign(args: &ForeignArgs) -> Result<()> {
     match &args.what {
         What::Users { users } => print_users(*users),
         What::Load(args) => measure(args),
+        What::First { server } => first(*server),
     }
 }
 
@@ -106,6 +120,33 @@ fn measure(args: &LoadArgs) -> Result<()> {
     Ok(())
 }
 
+/// Asks again and again, since nobody tells when it listens.
+fn first(server: SocketAddr) -> Result<()> {
+    let secret = Secret::new(login::SECRET.as_bytes())?;
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.connect(server)?;
+    socket.set_read_timeout(Some(ASK_EVERY))?;
+    let began = Instant::now();
+    let mut reply = [0; 4_096];
+    while began.elapsed() < START_MAX {
+        let step = Period::THIRTY.step_at(clock::now().unix());
+        let login = shown(0, step).context("a code")?;
+        let request = login.request(Identifier(0), &secret, &RandomState::new(), 0)?;
+        // While nothing listens, the system refuses the one or the other.
+        let answered = socket.send(&request).and_then(|_| socket.recv(&mut reply));
+        let datagram = answered.ok().and_then(|octets| reply.get(..octets));
+        let request = Packet::parse(&request)?;
+        let verified = datagram.map(|datagram| verify_reply(&request, datagram, &secret));
+        match verified {
+            Some(Ok(reply)) if reply.code() == login.expected => return Ok(()),
+            Some(Ok(reply)) => bail!("{} for {}", reply.code(), login.user),
+            // A late answer to what was asked before has another authenticator.
+            Some(Err(_)) | None => thread::sleep(ASK_EVERY),
+        }
+    }
+    bail!("it accepted nobody within {} s", START_MAX.as_secs())
+}
+
 /// Waits for a new step.
 fn next_step() -> Step {
     let period = Period::THIRTY;
@@ -119,6 +160,11 @@ fn right(args: &LoadArgs, number: u64, step: Step) -> Option<Login> {
     let users = u64::from(args.users);
     let fresh = number < users || args.repeat;
     let user = u32::try_from(number % users).ok().filter(|_| fresh)?;
+    shown(user, step)
+}
+
+/// The login of a user with the code of a step.
+fn shown(user: u32, step: Step) -> Option<Login> {
     let parameters = Parameters {
         kind: otp::Kind::Totp(Period::THIRTY),
         ..Parameters::default()
