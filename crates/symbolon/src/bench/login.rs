@@ -354,7 +354,9 @@ fn measure_rows(
 fn print_rows(args: &LoginArgs, tokens: u32, rows: &[Row]) -> Result<()> {
     if args.counters {
         println!("{}", Row::HEADER);
-        rows.iter().for_each(|row| println!("{row}"));
+        for row in rows {
+            println!("{row}");
+        }
         return Ok(());
     }
     println!("{}  of the floor: rate, CPU", Row::HEADER);

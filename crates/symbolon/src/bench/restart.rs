@@ -17,8 +17,11 @@ use super::server::ServerProcess;
 /// Requests outstanding when it is killed.
 pub(super) const OUTSTANDING: Outstanding = Outstanding::of(64);
 
-/// How long the load lasts before.
-const LOADED: Duration = Duration::from_secs(2);
+/// How much it has worked by then, in CPU time: the making of the first requests does not count.
+const WORKED: Duration = Duration::from_secs(1);
+
+/// How often that is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// No first Accept takes longer.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -86,9 +89,9 @@ pub(super) fn after_kill(
     };
     thread::scope(|scope| {
         let asking = scope.spawn(|| asked.run_until(&cut, load));
-        thread::sleep(LOADED);
+        let worked = until_worked(&server, || asking.is_finished());
         let is_loaded = !asking.is_finished();
-        let killed = server.kill();
+        let killed = worked.and_then(|()| server.kill());
         cut.store(true, Ordering::Relaxed);
         match asking.join() {
             Ok(Ok(measured)) if is_loaded && measured.answered_in_all > 0 => killed,
@@ -98,6 +101,15 @@ pub(super) fn after_kill(
         }
     })?;
     start(directory, login)
+}
+
+/// Waits until a server has worked enough, or its load is over.
+fn until_worked(server: &ServerProcess, is_over: impl Fn() -> bool) -> Result<()> {
+    let before = server.cpu_time()?;
+    while !is_over() && server.cpu_time()?.saturating_sub(before) < WORKED {
+        thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
 }
 
 /// The line that tells both.
