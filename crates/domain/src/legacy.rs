@@ -8,7 +8,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::login::{Facts, Refusal};
-use crate::password::{Credential, PasswordHash, ResponseCheck};
+use crate::password::{Credential, HashDigest, ResponseCheck};
 use crate::reason::Reason;
 
 /// A password that is kept, on its way into the store or out of it.
@@ -50,20 +50,20 @@ impl fmt::Debug for Opened {
 /// What checks a response of the person whom `facts` know, or why none can be checked. A refusal costs no
 /// hash here, and neither does a check: their times tell nothing apart.
 ///
-/// `open` gives the password that was kept beside this hash.
+/// `open` gives the password that was kept beside the hash with this digest.
 pub fn begin(
     facts: &Facts,
-    open: impl FnOnce(&PasswordHash) -> Option<Opened>,
+    open: impl FnOnce(HashDigest) -> Option<Opened>,
 ) -> Result<ResponseCheck, Refusal> {
     let person = facts
         .person
         .as_ref()
         .ok_or_else(|| Refusal::because(Reason::UserUnknown))?;
-    let hash = match &person.password {
-        Some(Credential::Stored(hash)) => Some(hash),
+    let digest = match &person.password {
+        Some(Credential::Stored(digest)) => Some(*digest),
         Some(Credential::Backend(_)) | None => None,
     };
-    let kept = hash.and_then(|hash| Some((hash, open(hash)?)));
-    let (hash, kept) = kept.ok_or_else(|| Refusal::because(Reason::MethodNeedsLegacySecret))?;
-    Ok(ResponseCheck::new(person.name.clone(), hash.clone(), kept))
+    let kept = digest.and_then(|digest| Some((digest, open(digest)?)));
+    let (digest, kept) = kept.ok_or_else(|| Refusal::because(Reason::MethodNeedsLegacySecret))?;
+    Ok(ResponseCheck::new(person.name.clone(), digest, kept))
 }

@@ -1,7 +1,7 @@
 //! What a two-factor system decides: who may log in, what a token's life is, what an administrator
 //! may change. Values in, decisions out; no clock, no random source, no I/O, no wire format.
 //!
-//! A login goes through [`login::begin`], [`password::Check::verify`] and [`login::second`]; an
+//! A login goes through [`login::begin`], [`password::Evaluation::verify`] and [`login::second`]; an
 //! administrator's line ends in [`admin`]; the registry's decisions are in [`licensing`].
 
 pub mod access;

@@ -16,7 +16,7 @@ use crate::code_only::Vouched;
 use crate::contact::{Address, Channel};
 use crate::name::CanonicalName;
 use crate::one_time::{CodeKey, Issued, Tried};
-use crate::password::{BackendCheck, Check, Credential, PasswordHash, PasswordVerified, Presented};
+use crate::password::{BackendCheck, Check, Credential, HashDigest, PasswordVerified, Presented};
 use crate::password_policy::Validity;
 use crate::public_key::{KeyVerified, PublicKey};
 use crate::push::{Approved, Outstanding, Said, Session};
@@ -123,7 +123,7 @@ pub struct Person {
     /// Who can tell whether the first factor is right, if anybody.
     pub password: Option<Credential>,
     /// The hash of the same password that gave way to it while logins may be under way that began with that.
-    pub former: Option<PasswordHash>,
+    pub former: Option<HashDigest>,
     /// Keys that do as first factor too; only administrators have any.
     pub keys: Box<[PublicKey]>,
     /// The second factor.
@@ -135,7 +135,7 @@ pub struct Person {
 impl Person {
     /// Whether a proof is worth anything with what the person has now, see [`Proof::holds`].
     fn is_proven_by(&self, proof: &Proof) -> bool {
-        let former = self.former.clone().map(Credential::Stored);
+        let former = self.former.map(Credential::Stored);
         proof.holds(self.password.as_ref(), &self.keys)
             || former.is_some_and(|former| proof.holds(Some(&former), &[]))
     }
@@ -330,7 +330,7 @@ fn without_record(facts: &Facts, password: &Presented) -> Verification {
 fn verification(person: &Person, password: &Presented) -> Verification {
     let name = person.name.clone();
     match &person.password {
-        Some(Credential::Stored(hash)) => Verification::Hash(Check::stored(name, hash.clone())),
+        Some(Credential::Stored(digest)) => Verification::Hash(Check::stored(name, *digest)),
         Some(Credential::Backend(account)) if !password.as_bytes().is_empty() => {
             Verification::Ask(BackendCheck::new(name, account.clone()))
         }

@@ -313,7 +313,7 @@ impl History {
 
     /// For the store: a line for each password.
     pub fn to_text(&self) -> String {
-        let line = |former: &Former| format!("{} {}", former.times, former.hash.to_phc());
+        let line = |former: &Former| format!("{} {}", former.times, former.hash.as_phc());
         self.0.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 

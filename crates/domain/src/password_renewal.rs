@@ -94,7 +94,7 @@ impl Candidate {
         let grounds = user
             .filter(|user| user.name.canonical() == proven.person())
             .and_then(|user| Grounds::of(user, policy, now))
-            .filter(|it| proven.is_of(Some(&Credential::Stored(it.password.clone()))))
+            .filter(|it| proven.is_of(Some(&Credential::from(&it.password))))
             .ok_or(Unfit::Changed)?;
         let weaknesses = grounds.policy.shape(text);
         if !weaknesses.is_empty() {

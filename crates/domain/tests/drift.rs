@@ -82,7 +82,7 @@ fn facts(verifier: Verifier, position: CodePosition) -> Facts {
         person: Some(Person {
             name: alice(),
             status: Switch::Enable,
-            password: Some(HASH.clone().into()),
+            password: Some((&*HASH).into()),
             validity: None,
             former: None,
             keys: Box::default(),
@@ -109,11 +109,12 @@ fn proof() -> Proof {
     static MEMORY: LazyLock<Mutex<Remembered<RandomState>>> =
         LazyLock::new(|| Mutex::new(Remembered::new([3; KEY_LEN], 10, RandomState::new())));
     let mut memory = MEMORY.lock().unwrap();
-    let check = Check::stored(alice(), HASH.clone());
+    let check = Check::stored(alice(), HASH.digest());
     let password = Presented::new(Zeroizing::new(PASSWORD.as_bytes().to_vec()));
     let recalled = check.recall(&password, &memory, NOW);
     let verified = recalled.unwrap_or_else(|| {
-        let proof = check.verify(&password).unwrap();
+        let evaluation = check.against(Some(HASH.clone()));
+        let proof = evaluation.verify(&password).unwrap();
         memory.remember(&proof, &password, Span::from_secs(60), NOW);
         proof
     });

@@ -14,7 +14,7 @@ use domain::admin::{Change, Edit, Entropy, Facts as AdminFacts, Operation, apply
 use domain::legacy::{Kept, Opened, begin};
 use domain::login::{CodePosition, Factor, Facts, Person, Proof};
 use domain::name::CanonicalName;
-use domain::password::{Credential, PasswordHash, SALT_LEN};
+use domain::password::{Credential, HashDigest, PasswordHash, SALT_LEN};
 use domain::reason::Reason;
 use domain::schema::{LOCAL, Place, Value};
 use domain::time::Timestamp;
@@ -99,14 +99,14 @@ fn facts(password: Option<Credential>) -> Facts {
     }
 }
 
-fn kept_beside_it(hash: &PasswordHash) -> Option<Opened> {
-    assert!(*hash == *HASH);
+fn kept_beside_it(digest: HashDigest) -> Option<Opened> {
+    assert_eq!(digest, HASH.digest());
     Opened::new(b"clientPass")
 }
 
 #[test]
 fn a_right_response_proves_the_password_as_long_as_it_stays() {
-    let own = Some(Credential::Stored(HASH.clone()));
+    let own = Some(Credential::from(&*HASH));
     let check = begin(&facts(own.clone()), kept_beside_it).unwrap();
     assert!(check.verify(|_| None::<()>).is_none());
     let (verified, seen) = check.verify(|kept| Some(kept.to_owned())).unwrap();
@@ -114,16 +114,15 @@ fn a_right_response_proves_the_password_as_long_as_it_stays() {
     let proof = Proof::from(verified);
     assert!(proof.holds(own.as_ref(), &[]));
     let other = PasswordHash::new("other", [7; SALT_LEN]).unwrap();
-    assert!(!proof.holds(Some(&Credential::Stored(other)), &[]));
+    assert!(!proof.holds(Some(&Credential::from(&other)), &[]));
 }
 
 #[test]
 fn nobody_else_has_what_a_response_is_checked_against() {
-    let own = || Some(Credential::Stored(HASH.clone()));
+    let own = || Some(Credential::from(&*HASH));
     let none = begin(&facts(own()), |_| None).unwrap_err();
     assert_eq!(none.reason, Reason::MethodNeedsLegacySecret);
-    let unasked =
-        |_: &PasswordHash| panic!("nothing is opened for whom no response can be checked");
+    let unasked = |_: HashDigest| panic!("nothing is opened for whom no response can be checked");
     let elsewhere = begin(&facts(None), unasked).unwrap_err();
     assert_eq!(elsewhere.reason, Reason::MethodNeedsLegacySecret);
     let nobody = Facts {

@@ -123,7 +123,7 @@ fn facts(factor: Factor, position: CodePosition) -> Facts {
         person: Some(Person {
             name: alice(),
             status: Switch::Enable,
-            password: Some(HASH.clone().into()),
+            password: Some((&*HASH).into()),
             validity: None,
             former: None,
             keys: Box::default(),
@@ -148,11 +148,12 @@ fn verified(person: &CanonicalName) -> Proof {
     static MEMORY: LazyLock<Mutex<Remembered<RandomState>>> =
         LazyLock::new(|| Mutex::new(Remembered::new([3; KEY_LEN], 10, RandomState::new())));
     let mut memory = MEMORY.lock().unwrap();
-    let check = Check::stored(person.clone(), HASH.clone());
+    let check = Check::stored(person.clone(), HASH.digest());
     let password = presented(PASSWORD);
     let recalled = check.recall(&password, &memory, NOW);
     let verified: PasswordVerified = recalled.unwrap_or_else(|| {
-        let proof = check.verify(&password).unwrap();
+        let evaluation = check.against(Some(HASH.clone()));
+        let proof = evaluation.verify(&password).unwrap();
         memory.remember(&proof, &password, Span::from_secs(60), NOW);
         proof
     });
@@ -197,7 +198,7 @@ fn spent(second: &Second) -> (u64, i32) {
 /// The one hash that a login begins with.
 fn hashed(first: &FirstFactor) -> Option<PasswordVerified> {
     match &first.check {
-        Verification::Hash(check) => check.verify(&first.password),
+        Verification::Hash(check) => check.against(Some(HASH.clone())).verify(&first.password),
         other => panic!("a backend is asked: {other:?}"),
     }
 }

@@ -13,7 +13,7 @@ use domain::login::{
     CodePosition, Factor, Facts, Person, Proof, Second, Spend, may_be_asked, pushed,
 };
 use domain::name::CanonicalName;
-use domain::password::{Check, PasswordHash, Presented, SALT_LEN};
+use domain::password::{Evaluation, PasswordHash, Presented, SALT_LEN};
 use domain::push::{Number, Outstanding, Said, Session};
 use domain::reason::Reason;
 use domain::throttle::CodeCounter;
@@ -63,7 +63,7 @@ fn facts(status: Switch, factor: Factor) -> Facts {
         person: Some(Person {
             name: alice(),
             status,
-            password: Some(HASH.clone().into()),
+            password: Some((&*HASH).into()),
             validity: None,
             former: None,
             keys: Box::default(),
@@ -77,8 +77,8 @@ fn facts(status: Switch, factor: Factor) -> Facts {
 
 fn proof() -> Proof {
     let presented = Presented::new(Zeroizing::new(PASSWORD.as_bytes().to_vec()));
-    let check = Check::stored(alice(), HASH.clone());
-    check.verify(&presented).unwrap().into()
+    let evaluation = Evaluation::of(alice(), HASH.clone());
+    evaluation.verify(&presented).unwrap().into()
 }
 
 fn number(text: &str) -> Number {

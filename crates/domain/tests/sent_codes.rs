@@ -15,7 +15,7 @@ use domain::login::{
 };
 use domain::name::CanonicalName;
 use domain::one_time::{CodeKey, Issued, OneTimeCode};
-use domain::password::{Check, KEY_LEN, PasswordHash, Presented, SALT_LEN};
+use domain::password::{Evaluation, KEY_LEN, PasswordHash, Presented, SALT_LEN};
 use domain::reason::Reason;
 use domain::throttle::CodeCounter;
 use domain::time::{Span, Timestamp};
@@ -42,7 +42,7 @@ fn facts(factor: Factor) -> Facts {
         person: Some(Person {
             name: alice(),
             status: Switch::Enable,
-            password: Some(HASH.clone().into()),
+            password: Some((&*HASH).into()),
             validity: None,
             former: None,
             keys: Box::default(),
@@ -56,8 +56,8 @@ fn facts(factor: Factor) -> Facts {
 
 fn proof() -> Proof {
     let presented = Presented::new(Zeroizing::new(PASSWORD.as_bytes().to_vec()));
-    let check = Check::stored(alice(), HASH.clone());
-    check.verify(&presented).unwrap().into()
+    let evaluation = Evaluation::of(alice(), HASH.clone());
+    evaluation.verify(&presented).unwrap().into()
 }
 
 fn key() -> CodeKey {

@@ -24,7 +24,7 @@ use domain::admin::{Message, Operation, Phone, Polled};
 use domain::audit::{Event, What};
 use domain::login::{CodePosition, Refusal, Submitted, second};
 use domain::name::CanonicalName;
-use domain::password::{Credential, KEY_LEN, PasswordHash, Presented, Rehash, Remembered};
+use domain::password::{Check, Credential, KEY_LEN, PasswordHash, Presented, Rehash, Remembered};
 use domain::reason::Reason;
 use domain::schema::{FORTITOKEN, LOCAL, Place, RADIUS_CLIENT, SETTING, Value};
 use domain::source::Network;
@@ -35,10 +35,10 @@ use domain::vdom::Vdom;
 use ident::{ActivationCode, Pace, RegistrationId, TokenSerial};
 use otp::{Drift, Step};
 use rusqlite::Connection;
-use store::Health;
 use store::gateway::{
     ClockTrust, Decision, GatewayStore, Lane, Location, Outcome, PasswordOutcome, Recorded, Waiting,
 };
+use store::{Health, Undecided};
 use support::*;
 use tempfile::{TempDir, tempdir};
 use zeroize::Zeroizing;
@@ -954,7 +954,7 @@ async fn a_hash_gives_way_unless_another_password_was_set_meanwhile() {
         let user = store.person(name("alice")).await.unwrap().unwrap();
         let facts = store.facts(name("alice"), CodePosition::Challenge, START);
         let credential = facts.unwrap().person.unwrap().password;
-        assert_eq!(credential, user.password.clone().map(Credential::Stored));
+        assert_eq!(credential, user.password.as_ref().map(Credential::from));
         user.password.as_ref() == Some(hash)
     };
     let before = store.person(name("alice")).await.unwrap().unwrap();
@@ -977,6 +977,61 @@ async fn a_hash_gives_way_unless_another_password_was_set_meanwhile() {
     drop(store);
     let store = open(dir.path(), START).await;
     assert!(is_kept(&store, &kept).await);
+}
+
+/// The hash that a thread gets which is to compute it.
+async fn hash_of(store: &Arc<GatewayStore>, user: &str) -> Result<Option<PasswordHash>, Undecided> {
+    let (store, user) = (Arc::clone(store), name(user));
+    let read = tokio::task::spawn_blocking(move || store.password_hash(&user));
+    read.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_hash_is_the_one_that_the_row_has_when_it_is_to_be_computed() {
+    let (_dir, store) = alice().await;
+    let store = Arc::new(store);
+    let facts = store.facts(name("alice"), CodePosition::Challenge, START);
+    let Some(Credential::Stored(digest)) = facts.unwrap().person.unwrap().password else {
+        panic!("her password is kept here");
+    };
+    let check = Check::stored(name("alice"), digest);
+    let hash = hash_of(&store, "alice").await.unwrap().unwrap();
+    assert!(hash.digest() == digest && hash.is_of(PASSWORD));
+    assert_eq!(hash_of(&store, "nobody").await.unwrap(), None);
+    // Another password is set after her login began: what she presents is checked against that one.
+    let another = PasswordHash::new("another", [4; 16]).unwrap().to_enc();
+    let field = LOCAL.field("passwd").unwrap();
+    let passwd = Edit::Set(field, Value::Sealed(another.into()));
+    run(&store, configure(&LOCAL, "alice", vec![passwd]), START).await;
+    let evaluation = check.against(hash_of(&store, "alice").await.unwrap());
+    let presented = |text: &str| Presented::new(Zeroizing::new(text.into()));
+    assert!(evaluation.verify(&presented(PASSWORD)).is_none());
+    let proof = evaluation.verify(&presented("another")).unwrap();
+    let facts = store.facts(name("alice"), CodePosition::Challenge, START);
+    let password = facts.unwrap().person.unwrap().password;
+    assert!(proof.is_of(password.as_ref()));
+}
+
+#[tokio::test]
+async fn a_hash_that_cannot_be_read_is_undecided_and_not_that_of_nobody() {
+    let (dir, store) = alice().await;
+    let store = Arc::new(store);
+    let raw = Connection::open(dir.path().join("gateway.db")).unwrap();
+    let damage = "UPDATE person SET password = 'damaged' WHERE canonical = 'alice'";
+    assert_eq!(raw.execute(damage, []).unwrap(), 1);
+    drop(raw);
+    assert!(matches!(
+        hash_of(&store, "alice").await,
+        Err(Undecided::Statement(_))
+    ));
+    let stopping = Arc::clone(&store);
+    tokio::task::spawn_blocking(move || stopping.shutdown())
+        .await
+        .unwrap();
+    assert!(matches!(
+        hash_of(&store, "alice").await,
+        Err(Undecided::Stopped)
+    ));
 }
 
 #[tokio::test]

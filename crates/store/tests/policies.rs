@@ -14,7 +14,7 @@ mod support;
 use domain::admin::{Edit, Operation};
 use domain::audit::Event;
 use domain::login::{CodePosition, Second, second};
-use domain::password::{Check, PasswordVerified, Presented, SALT_LEN};
+use domain::password::{Credential, Evaluation, PasswordVerified, Presented, SALT_LEN};
 use domain::password_policy::Weakness;
 use domain::password_renewal::{Candidate, Renewed, Unfit};
 use domain::reason::Reason;
@@ -167,7 +167,7 @@ async fn with_expired(store: &GatewayStore, user: &str) {
 fn proven(user: &User) -> PasswordVerified {
     let hash = user.password.clone().unwrap();
     let presented = Presented::new(Zeroizing::new(PASSWORD.into()));
-    let check = Check::stored(user.name.canonical().clone(), hash);
+    let check = Evaluation::of(user.name.canonical().clone(), hash);
     check.verify(&presented).unwrap()
 }
 
@@ -216,10 +216,10 @@ async fn a_new_password_of_its_owner_is_kept_while_all_that_it_was_judged_by_sta
     assert_eq!(alice.name.as_written(), "Alice");
     assert_eq!(alice.password_set, Some(START));
     assert!(hash.is_of(NEW));
-    assert!(store.kept_password(&name("alice"), &hash).is_some());
+    assert!(store.kept_password(&name("alice"), hash.digest()).is_some());
     let facts = store.facts(name("alice"), CodePosition::Challenge, START);
     let in_force = facts.unwrap().person.unwrap().password;
-    assert_eq!(in_force, Some(hash.into()));
+    assert_eq!(in_force, Some(Credential::from(&hash)));
     // The other was judged beside the password that is gone.
     assert!(!keep(twice).await.unwrap());
 

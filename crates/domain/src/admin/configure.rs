@@ -228,7 +228,7 @@ fn hashed(value: Value, facts: &Facts, context: &Context<'_>) -> Result<Value, A
     match value {
         Value::Secret(password) => {
             let hash = facts.hash_of(&password, context)?;
-            Ok(Value::Secret(Zeroizing::new(hash.to_phc())))
+            Ok(Value::Secret(Zeroizing::new(hash.as_phc().to_owned())))
         }
         kept => Ok(kept),
     }

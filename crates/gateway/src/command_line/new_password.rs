@@ -1,12 +1,11 @@
 //! A new password before anything else: `force-password-change`.
 
 use std::io;
+use std::sync::Arc;
 
 use cli::editor::{Editor, Event, Limits, Secret};
 use domain::admin::{Edit, Operation};
 use domain::administrator;
-use domain::login::CodePosition;
-use domain::password::{Check, Credential, Presented};
 use domain::schema::{ADMIN, Place, Value};
 use domain::vdom::Vdom;
 use store::Failure;
@@ -69,21 +68,16 @@ impl Executor {
 
     async fn is_own_password(&self, session: &LoggedIn, new: &Secret) -> Result<bool, String> {
         let name = administrator::person(&session.actor().name).map_err(|it| it.to_string())?;
-        let facts = self
-            .store
-            .facts(name, CodePosition::Challenge, clock::now());
-        let facts = facts.map_err(|why| why.to_string())?;
-        let password = facts.person.and_then(|person| person.password);
-        let Some(Credential::Stored(hash)) = password else {
-            return Ok(false);
-        };
-        let presented = Presented::new(Zeroizing::new(new.expose().as_bytes().to_vec()));
-        let check = Check::stored(facts.name, hash);
-        let verified = tokio::task::spawn_blocking(move || check.verify(&presented));
-        verified
-            .await
-            .map(|verified| verified.is_some())
-            .map_err(|error| error.to_string())
+        let (store, new) = (
+            Arc::clone(&self.store),
+            Zeroizing::new(new.expose().to_owned()),
+        );
+        let is_own = tokio::task::spawn_blocking(move || {
+            let hash = store.password_hash(&name)?;
+            Ok(hash.is_some_and(|hash| hash.is_of(&new)))
+        });
+        let is_own = is_own.await.map_err(|error| error.to_string())?;
+        is_own.map_err(|why: store::Undecided| why.to_string())
     }
 }
 

@@ -34,7 +34,7 @@ use domain::login::{
 };
 use domain::name::{CanonicalName, Realm};
 use domain::password::{
-    BackendCheck, Check, PasswordHash, PasswordVerified, Presented, Rehash, Remembered,
+    BackendCheck, Check, Evaluation, PasswordVerified, Presented, Rehash, Remembered,
 };
 use domain::reason::Reason;
 use domain::remote::RemoteCheck;
@@ -183,8 +183,8 @@ pub(crate) struct Hashing {
 
 /// What is hashed.
 enum Work {
-    /// The password, to be checked.
-    Password(Check),
+    /// The password, to be checked against the hash that the store has.
+    Password(Check, Arc<GatewayStore>),
     /// One that is to take its place.
     NewPassword(Box<Unhashed>),
 }
@@ -195,15 +195,14 @@ pub(crate) struct Hashed {
     begun: Begun,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "handed on at once: a box would cost every login an allocation"
-)]
 enum Computed {
-    /// What proves the password, and the hash that takes the place of the one that was right, if one does.
-    Password(Option<(PasswordVerified, Option<Rehash>)>),
+    /// What proves the password, if it is right.
+    Password(Result<Option<Proven>, store::Undecided>),
     NewPassword(Box<HashedAnew>),
 }
+
+/// What proves a password, and the hash that takes the place of the one that was right, if one does.
+type Proven = (PasswordVerified, Option<Rehash>);
 
 impl Hashing {
     /// What it takes of the queue: each of its hashes takes as long as another's only one.
@@ -212,7 +211,7 @@ impl Hashing {
         Claim {
             whose: Whose::of(name.realm(), origin),
             places: match &self.work {
-                Work::Password(check) => check.evaluations(),
+                Work::Password(check, _) => check.evaluations(),
                 Work::NewPassword(unhashed) => unhashed.evaluations(),
             },
         }
@@ -222,20 +221,23 @@ impl Hashing {
     pub(crate) fn compute(self) -> Hashed {
         let Self { work, begun } = self;
         let outcome = match work {
-            Work::Password(check) => {
-                let password = &begun.password;
-                let verified = check.verify(password).map(|verified| {
-                    // Without chance the next login does it.
-                    let salt = clock::random().ok();
-                    let rehash = salt.and_then(|salt| check.rehash(&verified, password, &salt));
-                    (verified, rehash)
-                });
-                Computed::Password(verified)
+            Work::Password(check, store) => {
+                let hash = store.password_hash(check.person());
+                let evaluation = hash.map(|hash| check.against(hash));
+                Computed::Password(evaluation.map(|it| evaluated(&it, &begun.password)))
             }
             Work::NewPassword(unhashed) => Computed::NewPassword(Box::new(unhashed.hash())),
         };
         Hashed { outcome, begun }
     }
+}
+
+fn evaluated(evaluation: &Evaluation, password: &Presented) -> Option<Proven> {
+    let verified = evaluation.verify(password)?;
+    // Without chance the next login does it.
+    let salt = clock::random().ok();
+    let rehash = salt.and_then(|salt| evaluation.rehash(&verified, password, &salt));
+    Some((verified, rehash))
 }
 
 /// A login that waits for a backend.
@@ -397,7 +399,7 @@ impl Logins {
         };
         match check {
             Verification::Hash(check) => {
-                let work = Work::Password(check);
+                let work = Work::Password(check, Arc::clone(&self.store));
                 Progress::Hash(Box::new(Hashing { work, begun }))
             }
             Verification::Ask(check) => {
@@ -430,7 +432,7 @@ impl Logins {
             Ok(charge) => charge,
             Err(refusal) => return refusal_of(name, origin, refusal, now),
         };
-        let open = |hash: &PasswordHash| self.store.kept_password(&facts.name, hash);
+        let open = |digest| self.store.kept_password(&facts.name, digest);
         let check = match legacy::begin(&facts, open) {
             Ok(check) => check,
             // It counts whoever it names: what does not would be known by that.
@@ -446,7 +448,12 @@ impl Logins {
     pub(crate) fn hashed(&self, hashed: Hashed, now: Timestamp) -> Progress {
         let Hashed { outcome, begun } = hashed;
         let verified = match outcome {
-            Computed::Password(verified) => verified,
+            Computed::Password(Ok(verified)) => verified,
+            Computed::Password(Err(why)) => {
+                let (name, origin) = (&begun.name, &begun.origin);
+                self.settle(name, origin, PasswordOutcome::Undecided, now);
+                return Progress::Undecided(why.into());
+            }
             Computed::NewPassword(hashed) => return self.hashed_anew(begun, *hashed, now),
         };
         match verified {
@@ -540,7 +547,7 @@ impl Logins {
     pub(crate) fn not_hashed(&self, hashing: Hashing) {
         let Hashing { work, begun } = hashing;
         match work {
-            Work::Password(_) => {
+            Work::Password(..) => {
                 self.settle(&begun, PasswordOutcome::Undecided, clock::now());
             }
             Work::NewPassword(unhashed) => self.not_hashed_anew(begun, *unhashed),

@@ -1,6 +1,6 @@
 //! A login that an administrator tries out: the path of a login with the store only read.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::audit::{Actor, Event, What};
 use domain::explain::Finding;
@@ -47,7 +47,7 @@ impl Trials {
         &self,
         trial: Trial,
         actor: &Actor,
-        store: &GatewayStore,
+        store: &Arc<GatewayStore>,
         backends: &Backends,
     ) -> Result<Outcome, Unknown> {
         let now = clock::now();
@@ -119,14 +119,14 @@ async fn decided(
     facts: &Facts,
     trial: Trial,
     counter: CodeCounter,
-    store: &GatewayStore,
+    store: &Arc<GatewayStore>,
     backends: &Backends,
 ) -> Result<(Option<bool>, Tried), Unknown> {
     if facts.person.is_none() {
         let unknown = Refusal::because(Reason::UserUnknown);
         return Ok((None, Tried::Refused(unknown)));
     }
-    let proof = match first(facts, trial.password, backends).await? {
+    let proof = match first(facts, trial.password, store, backends).await? {
         Ok(proof) => proof,
         Err(tried) => {
             let is_right = tried.reason() == Some(Reason::PasswordExpired);
@@ -148,6 +148,7 @@ async fn decided(
 async fn first(
     facts: &Facts,
     password: Presented,
+    store: &Arc<GatewayStore>,
     backends: &Backends,
 ) -> Result<Result<Proof, Tried>, Unknown> {
     let FirstFactor {
@@ -165,8 +166,13 @@ async fn first(
     };
     Ok(match check {
         Verification::Hash(check) => {
-            let hashed = tokio::task::spawn_blocking(move || check.verify(&password));
+            let store = Arc::clone(store);
+            let hashed = tokio::task::spawn_blocking(move || {
+                let hash = store.password_hash(check.person());
+                hash.map(|hash| check.against(hash).verify(&password))
+            });
             let verified = hashed.await.map_err(Unknown::because)?;
+            let verified = verified.map_err(Unknown::because)?;
             verified.map(Proof::from).ok_or(refused(refusal, None))
         }
         Verification::Ask(check) => match backends.check(&check, &password).await {

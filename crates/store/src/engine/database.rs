@@ -16,8 +16,12 @@ use super::writer::{Effect, Health, Hooks, Job, Shared, Statistics, Writer};
 use super::{Failure, Undecided, Work};
 use crate::lock::Lock;
 
-/// Administrators read; logins are decided from memory. More readers would only share two cores.
+/// Administrators read, and logins the hashes that are to be computed; all else of them is decided from memory. More
+/// readers would only share two cores.
 const READERS: usize = 2;
+
+/// Where an answer is waited for.
+type Answered<W> = oneshot::Receiver<Result<<W as Work>::Out, Failure<<W as Work>::Err>>>;
 
 /// An open database: one writer thread, some readers, and the lock that keeps other processes out.
 pub struct Database {
@@ -140,6 +144,17 @@ impl Database {
     /// Runs a use case that only reads, beside the writer, over one snapshot that has everything
     /// acknowledged so far.
     pub async fn read<W: Work>(&self, work: W) -> Result<W::Out, Failure<W::Err>> {
+        let outcome = self.ask(work)?;
+        outcome.await.unwrap_or(Err(Undecided::Stopped.into()))
+    }
+
+    /// The same for a thread that has nothing else to do meanwhile.
+    pub fn read_blocking<W: Work>(&self, work: W) -> Result<W::Out, Failure<W::Err>> {
+        let outcome = self.ask(work)?.blocking_recv();
+        outcome.unwrap_or(Err(Undecided::Stopped.into()))
+    }
+
+    fn ask<W: Work>(&self, work: W) -> Result<Answered<W>, Undecided> {
         let (answer, outcome) = oneshot::channel();
         self.readers
             .push(Box::new(Asked { work, answer }))
@@ -147,7 +162,7 @@ impl Database {
                 Overflow::Full(_) => Undecided::Busy,
                 Overflow::Closed(_) => Undecided::Stopped,
             })?;
-        outcome.await.unwrap_or(Err(Undecided::Stopped.into()))
+        Ok(outcome)
     }
 
     /// Puts a job into the writer's queue. It is completed exactly once, unless it is given back.

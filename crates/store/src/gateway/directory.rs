@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -19,7 +20,7 @@ use domain::interface::AllowAccess;
 use domain::legacy::Opened;
 use domain::login::{CodePosition, Consume, Factor, Facts, Origin, Person, Spend};
 use domain::name::{CanonicalName, Realm};
-use domain::password::{Credential, PasswordHash, Rehash};
+use domain::password::{Credential, HashDigest, PasswordHash, Rehash};
 use domain::password_policy::{Policies, Validity};
 use domain::public_key::PublicKey;
 use domain::recovery::{Digest, Held};
@@ -41,34 +42,93 @@ use super::secrets::Secrets;
 use super::tokens::TokenRow;
 use crate::sealing::sealed_len;
 
-/// A person, as a login needs it. There may be a million, so what few have lies apart.
+/// A person, as a login needs it: 48 octets, and 24 of the name. There may be a million, so a hash lies in its row alone,
+/// and what few have lies apart.
 #[derive(Clone, Debug)]
 pub(super) struct PersonEntry {
     status: Switch,
     two_factor: TwoFactor,
     token: Option<TokenSerial>,
-    password: Password,
+    /// Of the hash of the password, where this unit knows that.
+    password: Option<HashDigest>,
     password_set: Option<Second>,
-    /// Where codes are sent, for those who are sent any.
-    sent_to: Option<Box<Address>>,
     seldom: Option<Box<Seldom>>,
 }
 
 /// What few people have.
 #[derive(Clone, Debug, Default)]
 struct Seldom {
-    /// Of administrators alone.
-    keys: Box<[PublicKey]>,
+    administrator: Option<Box<Administrator>>,
     /// Another password policy than that of all users.
     policy: Option<Arc<str>>,
-    /// The password itself, sealed, for methods that need it.
-    legacy: Option<Box<[u8]>>,
+    /// For methods that need the password itself.
+    legacy: Option<Box<Legacy>>,
+    /// Where a backend knows the password.
+    login: Option<Box<Login>>,
+    /// Where codes are sent.
+    sent_to: Option<Box<Address>>,
+}
+
+/// What administrators alone have.
+#[derive(Clone, Debug)]
+struct Administrator {
+    keys: Box<[PublicKey]>,
+    /// Their entries have it sealed, and memory open.
+    hash: Option<PasswordHash>,
+}
+
+/// A password itself, sealed, and the hash to which it is bound.
+#[derive(Clone, Debug)]
+struct Legacy {
+    sealed: Box<[u8]>,
+    hash: PasswordHash,
+}
+
+/// By what name a backend knows a person.
+#[derive(Clone, Debug)]
+struct Login {
+    backend: BackendName,
+    name: Box<str>,
 }
 
 impl Seldom {
     fn kept(self) -> Option<Box<Self>> {
-        let is_empty = self.keys.is_empty() && self.policy.is_none() && self.legacy.is_none();
+        let Self {
+            administrator,
+            policy,
+            legacy,
+            login,
+            sent_to,
+        } = &self;
+        let is_empty = administrator.is_none()
+            && policy.is_none()
+            && legacy.is_none()
+            && login.is_none()
+            && sent_to.is_none();
         (!is_empty).then(|| Box::new(self))
+    }
+}
+
+impl Legacy {
+    fn of(user: &User) -> Option<Self> {
+        Some(Self {
+            sealed: sealed_legacy(user)?.into(),
+            hash: user.password.clone()?,
+        })
+    }
+}
+
+impl Login {
+    fn of(user: &User) -> Option<Self> {
+        let Keeper::Backend(kind) = user.keeper else {
+            return None;
+        };
+        let vdom = user.name.canonical().realm().vdom();
+        let name = user.server(kind).unwrap_or_default().into();
+        Some(Self {
+            backend: BackendName { kind, vdom, name },
+            name: user.name.as_written().into(),
+        })
     }
 }
 
@@ -78,13 +138,14 @@ impl From<&User> for PersonEntry {
             status: user.status,
             two_factor: user.two_factor,
             token: user.token,
-            password: Password::of(user),
+            password: user.password.as_ref().map(PasswordHash::digest),
             password_set: user.password_set.map(Second::of),
-            sent_to: sent_to(user.two_factor, &user.contact),
             seldom: Seldom {
-                keys: Box::default(),
+                administrator: None,
                 policy: user.policy.as_deref().map(Arc::from),
-                legacy: sealed_legacy(user).map(Box::from),
+                legacy: Legacy::of(user).map(Box::new),
+                login: Login::of(user).map(Box::new),
+                sent_to: sent_to(user.two_factor, &user.contact),
             }
             .kept(),
         }
@@ -93,17 +154,20 @@ impl From<&User> for PersonEntry {
 
 impl PersonEntry {
     /// An administrator, with the password opened.
-    pub(super) fn administrator(object: &Object, password: Option<PasswordHash>) -> Self {
+    pub(super) fn administrator(object: &Object, hash: Option<PasswordHash>) -> Self {
         let two_factor = TwoFactor::parse(object.text("two-factor")).unwrap_or_default();
         Self {
             status: Switch::Enable,
             two_factor,
             token: TokenSerial::parse(object.text("fortitoken")).ok(),
-            password: Password::Here(password),
+            password: hash.as_ref().map(PasswordHash::digest),
             password_set: None,
-            sent_to: sent_to(two_factor, &Contact::of(object)),
             seldom: Seldom {
-                keys: administrator::public_keys(object).into(),
+                administrator: Some(Box::new(Administrator {
+                    keys: administrator::public_keys(object).into(),
+                    hash,
+                })),
+                sent_to: sent_to(two_factor, &Contact::of(object)),
                 ..Seldom::default()
             }
             .kept(),
@@ -111,15 +175,32 @@ impl PersonEntry {
     }
 
     fn keys(&self) -> &[PublicKey] {
-        self.seldom.as_deref().map_or(&[], |seldom| &seldom.keys)
+        let administrator = self.as_administrator();
+        administrator.map_or(&[], |administrator| &administrator.keys)
     }
 
     fn policy(&self) -> Option<&str> {
-        self.seldom.as_deref()?.policy.as_deref()
+        self.seldom()?.policy.as_deref()
     }
 
-    fn legacy(&self) -> Option<&[u8]> {
-        self.seldom.as_deref()?.legacy.as_deref()
+    fn legacy(&self) -> Option<&Legacy> {
+        self.seldom()?.legacy.as_deref()
+    }
+
+    fn login(&self) -> Option<&Login> {
+        self.seldom()?.login.as_deref()
+    }
+
+    fn sent_to(&self) -> Option<&Address> {
+        self.seldom()?.sent_to.as_deref()
+    }
+
+    fn as_administrator(&self) -> Option<&Administrator> {
+        self.seldom()?.administrator.as_deref()
+    }
+
+    fn seldom(&self) -> Option<&Seldom> {
+        self.seldom.as_deref()
     }
 }
 
@@ -133,7 +214,14 @@ fn sent_to(two_factor: TwoFactor, contact: &Contact) -> Option<Box<Address>> {
 /// Hashes of which others of the same password took the place, and until when logins may be under way that began with
 /// them.
 #[derive(Debug)]
-struct Rehashed(Bounded<CanonicalName, (Rehash, Timestamp)>);
+struct Rehashed(Bounded<CanonicalName, Former>);
+
+#[derive(Debug)]
+struct Former {
+    hash: HashDigest,
+    gave_way_to: HashDigest,
+    until: Timestamp,
+}
 
 /// People whose former hashes are known at most: as many as challenges are open. Who is beyond logs in once more.
 const REHASHED_MAX: usize = 65_536;
@@ -148,45 +236,19 @@ impl Default for Rehashed {
     }
 }
 
-/// Who knows a person's password.
-#[derive(Clone, Debug)]
-enum Password {
-    Here(Option<PasswordHash>),
-    Backend(Box<Login>),
-}
-
-/// By what name a backend knows a person.
-#[derive(Clone, Debug)]
-struct Login {
-    backend: BackendName,
-    name: Box<str>,
-}
-
-impl Password {
-    fn of(user: &User) -> Self {
-        let Keeper::Backend(kind) = user.keeper else {
-            return Self::Here(user.password.clone());
-        };
-        let vdom = user.name.canonical().realm().vdom();
-        let name = user.server(kind).unwrap_or_default().into();
-        Self::Backend(Box::new(Login {
-            backend: BackendName { kind, vdom, name },
-            name: user.name.as_written().into(),
-        }))
-    }
-}
-
-/// A moment to the second, rounded down, in half of the octets. It ends in 2106.
+/// A moment to the second, rounded down, in half of the octets, with or without [`Option`]. It ends in 2106, and the
+/// first second of 1970 counts as the next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Second(u32);
+pub(super) struct Second(NonZeroU32);
 
 impl Second {
     pub(super) fn of(moment: Timestamp) -> Self {
-        Self(moment.unix().try_into().unwrap_or(u32::MAX))
+        let seconds = moment.unix().try_into().unwrap_or(u32::MAX);
+        Self(NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN))
     }
 
     fn moment(self) -> Timestamp {
-        Timestamp::from_secs(self.0.into())
+        Timestamp::from_secs(self.0.get().into())
     }
 }
 
@@ -395,12 +457,17 @@ impl Directory {
 
     /// A person has another hash of the same password: logins that began with the one before go on.
     pub(super) fn rehash_person(&mut self, rehash: Rehash, entry: PersonEntry, now: Timestamp) {
-        let (name, ends) = (rehash.person.clone(), now.after(UNDER_WAY));
-        self.put_person(name.clone(), entry);
+        let Rehash { person, from, to } = rehash;
+        let former = Former {
+            hash: from.digest(),
+            gave_way_to: to.digest(),
+            until: now.after(UNDER_WAY),
+        };
+        self.put_person(person.clone(), entry);
         let Rehashed(rehashed) = &mut self.rehashed;
-        rehashed.remove(&name);
+        rehashed.remove(&person);
         // A table without room forgets nobody whose time is not over.
-        let _ = rehashed.entry_or(name, |(_, ends)| *ends <= now, || (rehash, ends));
+        let _ = rehashed.entry_or(person, |it| it.until <= now, || former);
     }
 
     /// The hash before, where the person has the one that took its place still.
@@ -409,10 +476,10 @@ impl Directory {
         name: &CanonicalName,
         entry: &PersonEntry,
         now: Timestamp,
-    ) -> Option<PasswordHash> {
-        let (rehash, ends) = self.rehashed.0.get(name)?;
-        let stands = matches!(&entry.password, Password::Here(Some(hash)) if *hash == rehash.to);
-        (stands && now < *ends).then(|| rehash.from.clone())
+    ) -> Option<HashDigest> {
+        let former = self.rehashed.0.get(name)?;
+        let stands = entry.login().is_none() && entry.password == Some(former.gave_way_to);
+        (stands && now < former.until).then_some(former.hash)
     }
 
     pub(super) fn rename_person(&mut self, from: &CanonicalName, to: CanonicalName) {
@@ -631,14 +698,22 @@ impl Directory {
         }
     }
 
+    /// The hash of an administrator's password.
+    pub(super) fn administrator_hash(&self, name: &CanonicalName) -> Option<PasswordHash> {
+        let entry = self.administrators.get(name)?;
+        entry.as_administrator()?.hash.clone()
+    }
+
     /// The password that was kept beside a hash of the person's.
     pub(super) fn kept_password(
         &self,
         name: &CanonicalName,
-        hash: &PasswordHash,
+        digest: HashDigest,
         secrets: &Secrets,
     ) -> Option<Opened> {
-        secrets.open_legacy(hash, self.person(name)?.legacy()?)
+        let Legacy { sealed, hash } = self.person(name)?.legacy()?;
+        let is_of_it = hash.digest() == digest;
+        is_of_it.then(|| secrets.open_legacy(hash, sealed))?
     }
 
     /// The servers whose word lets somebody in through a client without a record. A name that has one is
@@ -679,7 +754,7 @@ impl Directory {
 
     /// How long a person's password is good, by the person's policy or else by that of all users.
     fn validity(&self, name: &CanonicalName, entry: &PersonEntry) -> Option<Validity> {
-        let (Password::Here(_), Realm::Vdom(vdom)) = (&entry.password, name.realm()) else {
+        let (None, Realm::Vdom(vdom)) = (entry.login(), name.realm()) else {
             return None;
         };
         let default = || self.settings.of(vdom).default_password_policy.as_deref();
@@ -699,9 +774,9 @@ impl Directory {
     }
 
     fn credential(&self, entry: &PersonEntry) -> Option<Credential> {
-        match &entry.password {
-            Password::Here(hash) => hash.clone().map(Credential::Stored),
-            Password::Backend(login) => Some(Credential::Backend(Account {
+        match entry.login() {
+            None => entry.password.map(Credential::Stored),
+            Some(login) => Some(Credential::Backend(Account {
                 backend: login.backend.clone(),
                 revision: self.backend(&login.backend).map(|backend| backend.revision),
                 login: login.name.clone(),
@@ -725,8 +800,8 @@ impl Directory {
                 None => Factor::TokenMissing,
             },
             (TwoFactor::Sent(_), _) if !self.takes_sent_codes() => Factor::SentCodesRefused,
-            (TwoFactor::Sent(_), _) => match &entry.sent_to {
-                Some(to) => Factor::Sent((**to).clone()),
+            (TwoFactor::Sent(_), _) => match entry.sent_to() {
+                Some(to) => Factor::Sent(to.clone()),
                 None => Factor::AddressMissing,
             },
         }
@@ -798,9 +873,7 @@ impl Directory {
                 person.token == Some(token) && self.tokens.get(&token).is_some_and(is_good)
             }
             (Spend::Sent(channel), TwoFactor::Sent(set)) => {
-                channel == set
-                    && self.takes_sent_codes()
-                    && consume.sent_to() == person.sent_to.as_deref()
+                channel == set && self.takes_sent_codes() && consume.sent_to() == person.sent_to()
             }
             (Spend::Recovery(_), two_factor) => two_factor == TwoFactor::Fortitoken,
             (Spend::Step { .. } | Spend::Push { .. } | Spend::Sent(_), _) => false,

@@ -53,7 +53,7 @@ use domain::legacy::Opened;
 use domain::login::trial::Counting;
 use domain::login::{CodePosition, Facts, Refusal};
 use domain::name::{CanonicalName, Realm};
-use domain::password::{PasswordHash, Rehash};
+use domain::password::{HashDigest, PasswordHash, Rehash};
 use domain::password_policy::PasswordPolicy;
 use domain::password_renewal::Renewed;
 use domain::recovery::Held;
@@ -271,10 +271,22 @@ impl GatewayStore {
         }
     }
 
+    /// The hash of a person's password, for a thread that is to compute it. Blocks: a user's is read from the row, and
+    /// nobody's is looked for as long, since the time must not tell who is one.
+    pub fn password_hash(&self, name: &CanonicalName) -> Result<Option<PasswordHash>, Undecided> {
+        match name.realm() {
+            Realm::Administrators => Ok(self.memory.read().administrator_hash(name)),
+            Realm::Vdom(_) => {
+                let question = queries::PasswordOf { name: name.clone() };
+                self.database.read_blocking(question).map_err(undecided)
+            }
+        }
+    }
+
     /// The password itself, where one is kept beside this hash of a person's for methods that need it.
-    pub fn kept_password(&self, name: &CanonicalName, hash: &PasswordHash) -> Option<Opened> {
+    pub fn kept_password(&self, name: &CanonicalName, digest: HashDigest) -> Option<Opened> {
         let directory = self.memory.read();
-        directory.kept_password(name, hash, &self.memory.secrets)
+        directory.kept_password(name, digest, &self.memory.secrets)
     }
 
     /// The servers whose word lets somebody without a record in through a client; none for a name that has

@@ -50,10 +50,7 @@ impl FromRow for PersonRow {
         Ok(Self(User {
             name: user_name(&canonical, &written).ok_or_else(|| damaged("name"))?,
             status: switch(&row.get::<String>(2)?).ok_or_else(|| damaged("status"))?,
-            password: row
-                .get::<Option<String>>(3)?
-                .map(|phc| PasswordHash::from_phc(&phc).map_err(|_| damaged("password")))
-                .transpose()?,
+            password: password_from(row.get(3)?, &canonical)?,
             two_factor: TwoFactor::parse(&row.get::<String>(4)?)
                 .ok_or_else(|| damaged("two_factor"))?,
             token: row
@@ -75,6 +72,11 @@ impl FromRow for PersonRow {
                 .map(|sealed| legacy::Kept::Sealed(sealed.into())),
         }))
     }
+}
+
+fn password_from(phc: Option<String>, canonical: &str) -> Result<Option<PasswordHash>, SqlError> {
+    let hash = phc.map(|phc| PasswordHash::from_phc(&phc)).transpose();
+    hash.map_err(|_| SqlError::damaged("person", canonical, "password"))
 }
 
 fn switch(word: &str) -> Option<Switch> {
@@ -109,6 +111,20 @@ pub(super) async fn person<T: Tx>(
     Ok(row.map(|row| row.0))
 }
 
+/// The hash of a user's password.
+pub(super) async fn password<T: Tx>(
+    tx: &mut T,
+    name: &CanonicalName,
+) -> Result<Option<PasswordHash>, SqlError> {
+    let row: Option<(Option<String>,)> = tx
+        .row(
+            "SELECT password FROM person WHERE canonical = $1",
+            &vals![name.as_str()],
+        )
+        .await?;
+    password_from(row.and_then(|(phc,)| phc), name.as_str())
+}
+
 /// Writes a user whose kept password is sealed; see [`Secrets::sealed_user`].
 pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), SqlError> {
     tx.exec_one(
@@ -125,7 +141,7 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
             user.name.canonical().as_str(),
             user.name.as_written(),
             switch_word(user.status),
-            user.password.as_ref().map(PasswordHash::to_phc),
+            user.password.as_ref().map(PasswordHash::as_phc),
             user.two_factor.word(),
             user.token.as_ref().map(TokenSerial::as_str),
             user.contact.email.as_deref(),
@@ -305,7 +321,7 @@ impl Work for RehashPassword {
         let renewed = tx
             .exec(
                 "UPDATE person SET password = $1 WHERE canonical = $2 AND password = $3 AND legacy IS NULL",
-                &vals![to.to_phc(), name.as_str(), from.to_phc()],
+                &vals![to.as_phc(), name.as_str(), from.as_phc()],
             )
             .await?;
         let user = match renewed {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::admin::{FileGiven, Owned};
 use domain::name::{CanonicalName, Realm};
+use domain::password::PasswordHash;
 use domain::password_policy::PasswordPolicy;
 use domain::schema::{Object, Place, Table};
 use domain::time::Timestamp;
@@ -94,6 +95,12 @@ question! {
         let rows = people::people_after(tx, self.realm, &self.after, self.limit).await?;
         Ok(rows.into_iter().map(|PersonRow(user)| user).collect())
     }
+}
+
+question! {
+    /// The hash of a user's password.
+    PasswordOf { name: CanonicalName } -> Option<PasswordHash>,
+    |self, tx| people::password(tx, &self.name).await
 }
 
 question! {

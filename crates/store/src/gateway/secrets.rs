@@ -149,7 +149,7 @@ impl Secrets {
 
 /// The salt makes a hash belong to one password of one person.
 fn legacy_aad(hash: &PasswordHash) -> Aad {
-    Aad::new(TENANT, "legacy", &hash.to_phc(), 0)
+    Aad::new(TENANT, "legacy", hash.as_phc(), 0)
 }
 
 fn token_aad(serial: TokenSerial, field: &str, version: u64) -> Aad {

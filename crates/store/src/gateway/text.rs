@@ -80,7 +80,7 @@ impl Secrets {
     ) -> Option<Box<str>> {
         let plain = if place.table() == &LOCAL {
             let hash = PasswordHash::from_enc(stored).ok()?;
-            Zeroizing::new(hash.to_phc().into_bytes())
+            Zeroizing::new(hash.as_phc().as_bytes().to_vec())
         } else {
             backup?;
             let secret = self.open_config(place, field.name, stored)?;

@@ -10,7 +10,7 @@ use domain::admin::{Edit, Entropy, Operation, Supplied};
 use domain::audit::Actor;
 use domain::login::{CodePosition, Drifted, Facts, Origin, Proof, Second, Submitted, next, second};
 use domain::name::CanonicalName;
-use domain::password::{Check, Credential, PasswordHash, Presented};
+use domain::password::{Credential, Evaluation, PasswordHash, Presented};
 use domain::reason::Reason;
 use domain::schema::{LOCAL, Place, Table, Value};
 use domain::source::{LoginSource, Network};
@@ -35,6 +35,10 @@ static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
     )
     .unwrap()
 });
+
+/// The one that it gets where it is typed.
+static TYPED: LazyLock<PasswordHash> = LazyLock::new(|| PasswordHash::new(PASSWORD, SALT).unwrap());
+const SALT: [u8; 16] = [9; 16];
 
 pub(crate) fn step_at(now: Timestamp) -> u64 {
     now.unix() / 60
@@ -115,7 +119,7 @@ pub(crate) fn admin() -> Actor {
 pub(crate) fn entropy(seed: [u8; 20]) -> Entropy {
     Entropy {
         seed: Zeroizing::new(seed),
-        salt: [9; 16],
+        salt: SALT,
     }
 }
 
@@ -255,13 +259,15 @@ pub(crate) fn wrong(seed: [u8; 20], now: Timestamp) -> String {
 pub(crate) fn verified(facts: &Facts) -> Proof {
     let person = facts.person.as_ref();
     let hash = match person.and_then(|person| person.password.as_ref()) {
-        Some(Credential::Stored(hash)) => hash,
-        Some(Credential::Backend(account)) => panic!("{account:?} knows the password"),
-        None => &HASH,
+        Some(kept) if *kept != Credential::from(&*HASH) => {
+            assert_eq!(*kept, Credential::from(&*TYPED), "another password");
+            TYPED.clone()
+        }
+        _ => HASH.clone(),
     };
-    let check = Check::stored(facts.name.clone(), hash.clone());
+    let evaluation = Evaluation::of(facts.name.clone(), hash);
     let password = Presented::new(Zeroizing::new(PASSWORD.as_bytes().to_vec()));
-    check.verify(&password).unwrap().into()
+    evaluation.verify(&password).unwrap().into()
 }
 
 /// What the login path decides about a code, before the store's word.

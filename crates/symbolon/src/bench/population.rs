@@ -388,14 +388,14 @@ async fn administer(
 #[cfg(test)]
 mod tests {
     use domain::name::CanonicalName;
-    use domain::password::{Check, PasswordHash, Presented};
+    use domain::password::{Evaluation, PasswordHash, Presented};
 
     use super::*;
 
     #[test]
     fn the_cheap_hash_is_of_the_password() {
         let hash = PasswordHash::from_phc(CHEAP_HASH).unwrap();
-        let check = Check::stored(CanonicalName::of("user0").unwrap(), hash);
+        let check = Evaluation::of(CanonicalName::of("user0").unwrap(), hash);
         let presented = Presented::new(Zeroizing::new(PASSWORD.as_bytes().to_vec()));
         assert!(check.verify(&presented).is_some());
     }
