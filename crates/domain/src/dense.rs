@@ -49,6 +49,16 @@ impl<K, V, S> Dense<K, V, S> {
     pub fn at(&self, place: usize) -> Option<&V> {
         self.entries.get(place).map(|(_, value)| value)
     }
+
+    /// The same, to be changed.
+    pub fn at_mut(&mut self, place: usize) -> Option<&mut V> {
+        self.entries.get_mut(place).map(|(_, value)| value)
+    }
+
+    /// The key at a place in the row.
+    pub fn key_at(&self, place: usize) -> Option<&K> {
+        self.entries.get(place).map(|(key, _)| key)
+    }
 }
 
 impl<K: Hash + Eq, V, S: BuildHasher> Dense<K, V, S> {
@@ -153,7 +163,8 @@ impl<K: Hash + Eq, V, S: BuildHasher> Dense<K, V, S> {
         }
     }
 
-    fn place(&self, key: &K) -> Option<usize> {
+    /// The place of a key in the row. It stays until a key is taken out.
+    pub fn place(&self, key: &K) -> Option<usize> {
         let is_it = |number: &u32| key_at(&self.entries, *number) == Some(key);
         let number = self.numbers.find(self.hasher.hash_one(key), is_it)?;
         Some(place_of(*number))
@@ -249,6 +260,8 @@ mod tests {
                 for key in 0..=u8::MAX {
                     prop_assert_eq!(dense.get(&key), model.get(&key));
                     prop_assert_eq!(dense.contains(&key), model.contains_key(&key));
+                    let kept = dense.place(&key).and_then(|place| dense.key_at(place));
+                    prop_assert_eq!(kept, model.contains_key(&key).then_some(&key));
                 }
             }
         }

@@ -275,7 +275,7 @@ impl Usable {
     }
 }
 
-/// A token, as a login needs it; its seed stays sealed. There may be a million.
+/// A token, as a login needs it; its seed stays sealed. There may be a million: 120 octets, and 16 of the serial number.
 #[derive(Debug)]
 pub(super) struct TokenEntry {
     seed: Option<Sealed>,
@@ -285,11 +285,28 @@ pub(super) struct TokenEntry {
     parameters: Parameters,
     usable: Usable,
     /// The phone that has it.
-    phone: Option<PhoneDigest>,
+    phone: Phone,
     drift: Drift,
     latest: Latest,
-    /// Whether its row is behind.
-    is_dirty: bool,
+}
+
+/// The phone that has a token, if one has it: an [`Option`] takes another octet, and eight with it.
+#[derive(Clone, Copy, Debug)]
+struct Phone(PhoneDigest);
+
+impl Phone {
+    /// No registration id has a digest of zeros.
+    const NONE: Self = Self(PhoneDigest([0; 16]));
+
+    fn is(self, phone: PhoneDigest) -> bool {
+        self.0 == phone && phone != Self::NONE.0
+    }
+}
+
+impl From<Option<PhoneDigest>> for Phone {
+    fn from(phone: Option<PhoneDigest>) -> Self {
+        phone.map_or(Self::NONE, Self)
+    }
 }
 
 /// The highest step that was spent, if one was: an [`Option`] takes half as much again.
@@ -385,7 +402,7 @@ impl From<TokenRow> for TokenEntry {
     fn from(row: TokenRow) -> Self {
         Self {
             usable: row.usable(),
-            phone: row.registration.map(PhoneDigest::of),
+            phone: row.registration.map(PhoneDigest::of).into(),
             seed_version: row.seed_version,
             seed_since: row.seed_since,
             parameters: row.parameters,
@@ -398,7 +415,6 @@ impl From<TokenRow> for TokenEntry {
                 })
                 .into(),
             seed: row.seed.map(Sealed::from),
-            is_dirty: false,
         }
     }
 }
@@ -435,8 +451,8 @@ pub(super) struct Directory {
     floor: Option<Timestamp>,
     /// The beginning of the latest step that was spent.
     reach: Timestamp,
-    /// Tokens whose row is behind their memory, each once.
-    dirty: Vec<TokenSerial>,
+    /// Where those of `tokens` are whose row is behind their memory. They keep their places: none is taken out.
+    dirty: Places,
     /// Steps whose codes asked for the next one, oldest first. They are the token's: no counter of a person or of a
     /// client, and nothing that clears one, lets them in.
     held: HashMap<TokenSerial, Vec<Step>>,
@@ -520,7 +536,6 @@ impl Directory {
     pub(super) fn put_token(&mut self, serial: TokenSerial, row: TokenRow) {
         let mut entry = TokenEntry::from(row);
         if let Some(before) = self.tokens.get(&serial) {
-            entry.is_dirty = before.is_dirty;
             let same_seed = before.seed_version == entry.seed_version;
             entry.drift = if same_seed { before.drift } else { entry.drift };
             if before.seed_since == entry.seed_since {
@@ -540,7 +555,7 @@ impl Directory {
         if let Some(entry) = self.tokens.get_mut(&serial) {
             entry.seed = None;
             entry.usable = Usable::Never;
-            entry.phone = None;
+            entry.phone = Phone::NONE;
         }
     }
 
@@ -868,7 +883,7 @@ impl Directory {
                         && consume.seed().is_none_or(|seed| entry.has(seed))
                         && consume
                             .phone()
-                            .is_none_or(|phone| entry.phone == Some(PhoneDigest::of(*phone)))
+                            .is_none_or(|phone| entry.phone.is(PhoneDigest::of(*phone)))
                 };
                 person.token == Some(token) && self.tokens.get(&token).is_some_and(is_good)
             }
@@ -941,7 +956,9 @@ impl Directory {
     /// Takes over what an event spent. One that spends nothing new is in the row already, and what it
     /// taught may be the drift of an earlier seed; one from before the seed is nothing to it.
     pub(super) fn spend(&mut self, serial: TokenSerial, spent: Spent, drift: Drift) {
-        if let Some(entry) = self.tokens.get_mut(&serial)
+        let place = self.tokens.place(&serial);
+        if let Some(place) = place
+            && let Some(entry) = self.tokens.at_mut(place)
             && spent.by >= entry.seed_since
             && entry
                 .latest
@@ -951,21 +968,15 @@ impl Directory {
             entry.latest = Some(spent).into();
             entry.drift = drift;
             self.reach = self.reach.max(beginning(entry.parameters, spent.step));
-            if !std::mem::replace(&mut entry.is_dirty, true) {
-                self.dirty.push(serial);
-            }
+            self.dirty.put(place);
         }
     }
 
     /// Takes note that the rows of these tokens are being brought up to date.
     pub(super) fn take_dirty(&mut self) -> Vec<TokenSerial> {
-        let serials = std::mem::take(&mut self.dirty);
-        for serial in &serials {
-            if let Some(entry) = self.tokens.get_mut(serial) {
-                entry.is_dirty = false;
-            }
-        }
-        serials
+        let dirty = std::mem::take(&mut self.dirty);
+        let serials = dirty.iter().filter_map(|place| self.tokens.key_at(place));
+        serials.copied().collect()
     }
 
     /// Holds a step whose code asked for the next one, as the event `by` says.
@@ -1001,12 +1012,32 @@ impl Directory {
 
     pub(super) fn mark_dirty(&mut self, serials: impl IntoIterator<Item = TokenSerial>) {
         for serial in serials {
-            if let Some(entry) = self.tokens.get_mut(&serial)
-                && !std::mem::replace(&mut entry.is_dirty, true)
-            {
-                self.dirty.push(serial);
+            if let Some(place) = self.tokens.place(&serial) {
+                self.dirty.put(place);
             }
         }
+    }
+}
+
+/// Places in a table, a bit for each.
+#[derive(Debug, Default)]
+struct Places(Vec<u64>);
+
+impl Places {
+    fn put(&mut self, place: usize) {
+        let (word, bit) = (place / 64, place % 64);
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << bit;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        let words = self.0.iter().enumerate();
+        words.flat_map(|(at, word)| {
+            let bits = (0..64).filter(move |bit| word >> bit & 1 == 1);
+            bits.map(move |bit| at * 64 + bit)
+        })
     }
 }
 
@@ -1024,5 +1055,25 @@ fn later(one: Option<Spent>, other: Option<Spent>) -> Option<Spent> {
         (Some(one), Some(other)) if other.step > one.step => Some(other),
         (None, other) => other,
         (one, _) => one,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_entries_take_as_little_as_they_say() {
+        assert_eq!(size_of::<(CanonicalName, PersonEntry)>(), 24 + 48);
+        assert_eq!(size_of::<(TokenSerial, TokenEntry)>(), 16 + 120);
+    }
+
+    #[test]
+    fn places_are_those_that_were_put() {
+        let mut places = Places::default();
+        for place in [64, 0, 63, 1_000, 64] {
+            places.put(place);
+        }
+        assert_eq!(places.iter().collect::<Vec<_>>(), [0, 63, 64, 1_000]);
     }
 }

@@ -42,8 +42,9 @@ use super::tokens::{self, TokenRow};
 use crate::engine::{FromRow, Hooks, Row, SqlError, SqliteTx, Tx, poll_ready};
 use crate::vals;
 
-/// Rows that are read at once when the memory is built: bounded memory, few statements.
-const PAGE: i64 = 10_000;
+/// Rows that are read at once when the memory is built: few statements, and a megabyte of what is read, which the
+/// allocator may keep.
+const PAGE: i64 = 1_000;
 
 /// How far the wall clock may go back without being distrusted: NTP corrects by less.
 const CLOCK_TOLERANCE: Span = Span::from_secs(5);
