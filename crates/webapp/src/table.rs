@@ -161,6 +161,10 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
         "vault/stretch.js",
         include_bytes!("../web/vault/stretch.js"),
     ),
+    (
+        "vault/stretched.js",
+        include_bytes!("../web/vault/stretched.js"),
+    ),
     ("vault/vault.js", include_bytes!("../web/vault/vault.js")),
     (
         "vendor/noble-hashes/LICENSE",

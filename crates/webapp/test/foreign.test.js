@@ -11,16 +11,11 @@ import { Device, generateKeys } from "../web/core/device.js";
 import { keySeed, parseKeyUri } from "../web/core/key_uri.js";
 import { parseMigration } from "../web/core/migration.js";
 import { transferKey } from "../web/core/token_key.js";
-import { argon2id } from "../web/vendor/noble-hashes/argon2.js";
+import { stretch } from "./memory.js";
 
 /** @import { Movable, Moves } from "../web/backup/moves.js" */
 /** @import { Bytes } from "../web/core/bytes.js" */
 /** @import { Delegation } from "../web/core/delegation.js" */
-/** @import { Stretch } from "../web/vault/keys.js" */
-
-/** @type {Stretch} */
-const stretch = async (password, salt, { memoryKib: m, passes: t }) =>
-  new Uint8Array(argon2id(password, salt, { m, t, p: 1, dkLen: 32 }));
 
 const KEY = "JBSWY3DPEHPK3PXP";
 const PASSWORD = "correct horse";
@@ -296,4 +291,13 @@ test("a vault of Aegis that asks for too much work is not begun", async () => {
   await assert.rejects(opened([{ ...slot, n: 2 ** 19 }]), damaged);
   await assert.rejects(opened(Array(33).fill({ ...slot, n: 2 ** 15 })), damaged);
   await assert.rejects(opened(Array(9).fill(slot)), { kind: "file-password" });
+  const { n, r, p } = slot;
+  /** @type {object[]} */
+  const efforts = [];
+  const noting = backupOf(JSON.stringify(sealed?.file), async (secret, salt, effort) => {
+    efforts.push(effort);
+    return stretch(secret, salt, effort);
+  });
+  await noting.open(sealed?.password ?? "");
+  assert.deepEqual(efforts, [{ n, r, p }]);
 });

@@ -1,6 +1,6 @@
 // A browser's database and worker, without a browser.
 
-import { argon2id } from "../web/vendor/noble-hashes/argon2.js";
+import { stretched } from "../web/vault/stretched.js";
 
 /** @import { Store } from "../web/vault/vault.js" */
 /** @import { Stretch } from "../web/vault/keys.js" */
@@ -8,8 +8,7 @@ import { argon2id } from "../web/vendor/noble-hashes/argon2.js";
 export const CHEAP = { memoryKib: 8, passes: 1 };
 
 /** @type {Stretch} */
-export const stretch = async (pin, salt, { memoryKib: m, passes: t }) =>
-  new Uint8Array(argon2id(pin, salt, { m, t, p: 1, dkLen: 32 }));
+export const stretch = async (secret, salt, effort) => stretched(secret, salt, effort);
 
 /** What a browser's database would hold. @param {Map<string, unknown>} [records] @returns {Store & { records: Map<string, unknown> }} */
 export function memory(records = new Map()) {

@@ -1,10 +1,10 @@
 // Vaults of Aegis Authenticator: https://github.com/beemdevelopment/Aegis/blob/master/docs/vault.md
 
-import { scrypt } from "../vendor/noble-hashes/scrypt.js";
 import { join, unbase64, unhex, utf8 } from "../core/bytes.js";
 import { Failure } from "../core/failure.js";
 import { contained, decrypt, foreignToken, isWithin, usable, whole } from "./read.js";
 
+/** @import { Stretch } from "../vault/keys.js" */
 /** @import { Backup } from "./files.js" */
 
 const PASSWORD_SLOT = 1;
@@ -22,20 +22,20 @@ const MAX_WORK = 1 << 23;
 /** @param {any} file */
 export const isAegis = (file) => typeof file?.header === "object" && "db" in file;
 
-/** @param {any} file @returns {Backup} */
-export function openAegis(file) {
+/** @param {any} file @param {Stretch} stretch @returns {Backup} */
+export function openAegis(file, stretch) {
   if (typeof file.db === "object") return { isEncrypted: false, open: async () => tokensOf(file.db) };
-  return { isEncrypted: true, open: async (password) => tokensOf(await decrypted(file, password)) };
+  return { isEncrypted: true, open: async (password) => tokensOf(await decrypted(file, password, stretch)) };
 }
 
-/** @param {any} file @param {string} password */
-async function decrypted({ header, db }, password) {
+/** @param {any} file @param {string} password @param {Stretch} stretch */
+async function decrypted({ header, db }, password, stretch) {
   const slots = (header.slots ?? []).filter((/** @type {any} */ { type }) => type === PASSWORD_SLOT);
   // A wrong password tries them all.
   const work = slots.reduce((/** @type {number} */ sum, /** @type {any} */ slot) => sum + workOf(slot), 0);
   if (work > MAX_WORK) throw new Failure("file-damaged");
   for (const slot of slots) {
-    const key = await masterKey(slot, password);
+    const key = await masterKey(slot, password, stretch);
     if (!key) continue;
     const { nonce, tag } = header.params;
     const sealed = whole(() => join(unbase64(db), unhex(tag)));
@@ -52,11 +52,11 @@ function workOf({ n, r, p }) {
   return n * r * p;
 }
 
-/** @param {any} slot @param {string} password */
-async function masterKey({ n, r, p, salt, key, key_params }, password) {
+/** @param {any} slot @param {string} password @param {Stretch} stretch */
+async function masterKey({ n, r, p, salt, key, key_params }, password, stretch) {
   const [salted, nonce, sealed] = whole(() =>
     /** @type {const} */ ([unhex(salt), unhex(key_params.nonce), join(unhex(key), unhex(key_params.tag))]));
-  const derived = new Uint8Array(scrypt(utf8(password), salted, { N: n, r, p, dkLen: 32 }));
+  const derived = await stretch(utf8(password), salted, { n, r, p });
   return decrypt(derived, nonce, sealed).catch(() => null);
 }
 

@@ -5,8 +5,9 @@ import { join, utf8 } from "../core/bytes.js";
 
 /** @import { Bytes } from "../core/bytes.js" */
 
-/** @typedef {{ memoryKib: number, passes: number }} Effort */
-/** @typedef {(pin: Bytes, salt: Bytes, effort: Effort) => Promise<Bytes>} Stretch Argon2id to 32 octets, one lane */
+/** @typedef {{ memoryKib: number, passes: number }} Effort of Argon2id, in one lane */
+/** @typedef {{ n: number, r: number, p: number }} ScryptEffort as RFC 7914 names them */
+/** @typedef {(secret: Bytes, salt: Bytes, effort: Effort | ScryptEffort) => Promise<Bytes>} Stretch to 32 octets */
 /** @typedef {{ nonce: Bytes, ciphertext: Bytes }} Sealed */
 
 /**

@@ -1,10 +1,9 @@
-// Argon2id away from the page's thread, which goes on drawing.
+// Away from the page's thread, which goes on drawing and locks when it is unused.
 
-import { argon2id } from "../vendor/noble-hashes/argon2.js";
+import { stretched } from "./stretched.js";
 
-onmessage = ({ data: { pin, salt, effort } }) => {
-  const { memoryKib: m, passes: t } = effort;
-  const stretched = argon2id(pin, salt, { m, t, p: 1, dkLen: 32 });
-  pin.fill(0);
-  postMessage(stretched);
+onmessage = ({ data: { secret, salt, effort } }) => {
+  const key = stretched(secret, salt, effort);
+  secret.fill(0);
+  postMessage(key);
 };

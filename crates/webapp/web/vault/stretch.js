@@ -3,7 +3,7 @@ import { Failure } from "../core/failure.js";
 /** @import { Stretch } from "./keys.js" */
 
 /** @type {Stretch} */
-export const stretchInWorker = (pin, salt, effort) =>
+export const stretchInWorker = (secret, salt, effort) =>
   new Promise((resolve, reject) => {
     const worker = new Worker(new URL("./stretch-worker.js", import.meta.url), { type: "module" });
     worker.onmessage = ({ data }) => {
@@ -14,5 +14,5 @@ export const stretchInWorker = (pin, salt, effort) =>
       worker.terminate();
       reject(new Failure("unsupported", {}, event.message));
     };
-    worker.postMessage({ pin, salt, effort });
+    worker.postMessage({ secret, salt, effort });
   });

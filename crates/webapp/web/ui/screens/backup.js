@@ -35,6 +35,7 @@ export function importScreen(app) {
   const open = () =>
     attempt(async () => {
       submit.disabled = true;
+      submit.textContent = app.words.pin.checking;
       if (backup) await takeBackup(app, await backup.open(password.value));
     });
 
@@ -45,6 +46,7 @@ export function importScreen(app) {
       await act();
     } catch (error) {
       state.replaceChildren(app.alert(error));
+      submit.textContent = add.open;
       submit.disabled = backup === null;
     }
   };
