@@ -12,10 +12,12 @@ use softtoken::push::PushKey;
 use softtoken::transfer::TransferKey;
 use std::fmt;
 
+mod export;
 mod foreign;
 pub(crate) mod stored;
 
-pub use foreign::{ForeignError, Origin};
+pub use export::ExportProgress;
+pub use foreign::{ForeignError, Origin, TakenIn};
 
 /// A device and its tokens.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub struct Contents {
     receipts: Vec<OwedReceipt>,
     /// Tokens whose receipt was refused.
     refused: Vec<TokenSerial>,
+    export: Option<export::Export>,
 }
 
 /// One token.
@@ -167,6 +170,7 @@ impl Contents {
             server: None,
             receipts: Vec::new(),
             refused: Vec::new(),
+            export: None,
         }
     }
 

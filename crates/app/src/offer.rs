@@ -6,7 +6,7 @@ use crate::error::AppError;
 use crate::qr;
 use crate::run::{MAX_TEXT_FILE_BYTES, read_named};
 use ident::{ActivationCode, OpaqueCode};
-use otp::export_code::{self, ExportCodeError};
+use otp::export_code::{self, ExportCode, ExportCodeError};
 use otp::{KeyUri, KeyUriError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -24,7 +24,7 @@ pub(crate) enum Offer {
     /// A token server's token.
     Activation(Source),
     /// Other issuers': one, or all of an export code.
-    Foreign(Vec<KeyUri>),
+    Foreign(ExportCode),
 }
 
 /// What an activation starts from.
@@ -64,7 +64,10 @@ impl Offer {
                 Source::scanned(text).map(Self::Activation)
             }
             (Err(KeyUriError::Scheme), exported) => Ok(Self::Foreign(exported?)),
-            (uri, _) => Ok(Self::Foreign(vec![uri?])),
+            (uri, _) => Ok(Self::Foreign(ExportCode {
+                tokens: vec![uri?],
+                batch: None,
+            })),
         }
     }
 }
@@ -170,7 +173,7 @@ mod tests {
         assert_eq!(server(&format!("  {LINK}\r\n")), here);
         assert_eq!(server("EEIMCUO6X6DF4BL3"), None);
         let foreign = Offer::read("otpauth://totp/Bank:alice?secret=JBSWY3DPEHPK3PXP&issuer=Bank");
-        assert!(matches!(foreign, Ok(Offer::Foreign(uris)) if uris.len() == 1));
+        assert!(matches!(foreign, Ok(Offer::Foreign(code)) if code.tokens.len() == 1));
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::registry::Registry;
 use crate::run_transfer::{Start, Waits};
 use crate::vault::{BindingKind, Effort, Folder, Found, OpenVault, Places};
 use crate::{live, push, run_backup, run_push, run_transfer, screen};
-use otp::{KeyUri, Kind, Step};
+use otp::export_code::ExportCode;
+use otp::{Kind, Step};
 use softtoken::transfer::Action;
 use std::env;
 use std::io::{self, BufRead, Write};
@@ -168,7 +169,7 @@ async fn run_add(
     let name = add.name.as_deref().map(TokenName::parse).transpose()?;
     let source = match Offer::of(&add)? {
         Offer::Activation(source) => source,
-        Offer::Foreign(uris) => return add_foreign(uris, name.as_ref(), places, pins, world),
+        Offer::Foreign(code) => return add_foreign(code, name.as_ref(), places, pins, world),
     };
     let mut vault = open_or_create(places, pins, world)?;
     if let Some(name) = &name {
@@ -205,24 +206,27 @@ async fn run_add(
 
 /// Tokens of other issuers are here at once: nobody has to be asked.
 fn add_foreign(
-    uris: Vec<KeyUri>,
+    code: ExportCode,
     name: Option<&TokenName>,
     places: Places,
     pins: &PinSource,
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
-    if name.is_some() && uris.len() > 1 {
-        return Err(AppError::NameOfSeveral(uris.len()));
+    if name.is_some() && code.tokens.len() > 1 {
+        return Err(AppError::NameOfSeveral(code.tokens.len()));
     }
     let mut vault = open_or_create(places, pins, world)?;
     let now_unix = (world.now_unix)();
-    let added = vault.contents.put_all_foreign(uris, name, now_unix)?;
+    let taken_in = vault.contents.put_all_foreign(code, name, now_unix)?;
     vault.save()?;
-    for name in added {
+    for name in taken_in.added {
         writeln!(
             world.out,
             "{name} is ready. Its codes: symbolon app code \"{name}\""
         )?;
+    }
+    if let Some(progress) = taken_in.progress {
+        writeln!(world.notes, "{progress}")?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@
 
 use app::contents::{
     Contents, ContentsError, NameError, NewToken, Origin, OwedReceipt, ReceiptState, Server,
-    TokenName, Trust,
+    StoredError, TokenName, Trust,
 };
 use app::device::Device;
 use ident::TokenSerial;
@@ -187,6 +187,34 @@ fn unreadable_contents_are_an_error() {
         assert!(
             Contents::from_json(text.replacen(from, to, 1).as_bytes()).is_err(),
             "{from}"
+        );
+    }
+}
+
+/// A vault's plaintext whose last export says so.
+fn with_export(export: &str) -> Result<Contents, StoredError> {
+    let json = contents().to_json().unwrap();
+    let text = std::str::from_utf8(&json).unwrap();
+    let text = text.replace(
+        "\"refused\":[]",
+        &format!("\"refused\":[],\"export\":{export}"),
+    );
+    Contents::from_json(text.as_bytes())
+}
+
+#[test]
+fn an_export_that_is_read_in_part_survives_storage() {
+    let export = r#"{"id":18446744073709551615,"size":3,"read":[0,2]}"#;
+    let json = with_export(export).unwrap().to_json().unwrap();
+    assert!(std::str::from_utf8(&json).unwrap().contains(export));
+    for wrong in [
+        r#"{"id":1,"size":3,"read":[3]}"#,
+        r#"{"id":1,"size":255,"read":[1]}"#,
+        r#"{"id":1,"size":1,"read":[0]}"#,
+    ] {
+        assert!(
+            matches!(with_export(wrong), Err(StoredError::Value(_))),
+            "{wrong}"
         );
     }
 }

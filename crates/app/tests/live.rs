@@ -12,7 +12,8 @@
 //! `SCREENS=write cargo test -p app --test live` writes them anew.
 
 use app::contents::{
-    Contents, NewToken, Origin, OwedReceipt, ReceiptState, Server, TokenName, Trust,
+    Contents, ExportProgress, NewToken, Origin, OwedReceipt, ReceiptState, Server, TakenIn,
+    TokenName, Trust,
 };
 use app::device::Device;
 use app::live::view::{Colours, Sight, draw_desk, draw_lock};
@@ -186,8 +187,25 @@ impl World {
         };
         match what {
             "added" => {
-                let names = rest.split(' ').map(|name| TokenName::parse(name).unwrap());
-                self.desk().added(names.collect(), now_unix);
+                let taken_in = TakenIn {
+                    added: names(rest),
+                    progress: None,
+                };
+                self.desk().added(taken_in, now_unix);
+            }
+            "exported" => {
+                let words: Vec<&str> = rest.splitn(4, ' ').collect();
+                let number = |text: &str| text.parse().unwrap();
+                let progress = ExportProgress {
+                    number: number(words[0]),
+                    size: number(words[1]),
+                    missing: words[2].split(',').map(number).collect(),
+                };
+                let taken_in = TakenIn {
+                    added: words.get(3).map_or(Vec::new(), |rest| names(rest)),
+                    progress: Some(progress),
+                };
+                self.desk().added(taken_in, now_unix);
             }
             "owed" => self.contents.owe_receipt(self.receipt(rest)),
             "settled" => {
@@ -487,6 +505,11 @@ macro_rules! screens {
             assert_eq!(files, [$(concat!(stringify!($name), ".txt")),*]);
         }
     };
+}
+
+fn names(text: &str) -> Vec<TokenName> {
+    let names = text.split(' ').map(TokenName::parse);
+    names.map(Result::unwrap).collect()
 }
 
 screens! { add codes list lock login narrow one_token transfer }

@@ -23,7 +23,7 @@ pub(crate) fn run(input: &[u8]) {
         let again = KeyUri::parse(&uri.render()).map(|again| again.render());
         assert_eq!(again.as_deref(), Ok(&*uri.render()));
     }
-    for uri in export_code::parse(&text).unwrap_or_default() {
+    for uri in export_code::parse(&text).map_or(Vec::new(), |code| code.tokens) {
         assert!(KeyUri::parse(&uri.render()).is_ok());
     }
     if let Ok(link) = ActivationLink::parse(&text) {

@@ -27,11 +27,34 @@ pub enum ExportCodeError {
     Token(usize),
 }
 
-/// The field of the message that holds a token, which occurs once for each.
-const TOKEN: u64 = 1;
+/// What an export code holds.
+#[derive(Debug)]
+pub struct ExportCode {
+    /// At least one.
+    pub tokens: Vec<KeyUri>,
+    /// Where the export has other codes besides this one.
+    pub batch: Option<Batch>,
+}
 
-/// Reads the tokens of an export code of at most [`MAX_URI_BYTES`], all or none.
-pub fn parse(text: &str) -> Result<Vec<KeyUri>, ExportCodeError> {
+/// The place of a code in an export of several.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Batch {
+    /// What all codes of the export have in common.
+    pub id: u64,
+    /// Which of them this is, from 0 on.
+    pub index: u8,
+    /// How many there are, at least two.
+    pub size: u8,
+}
+
+/// The fields of the message. A token's occurs once for each.
+const TOKEN: u64 = 1;
+const BATCH_SIZE: u64 = 3;
+const BATCH_INDEX: u64 = 4;
+const BATCH_ID: u64 = 5;
+
+/// Reads an export code of at most [`MAX_URI_BYTES`]: all its tokens or none.
+pub fn parse(text: &str) -> Result<ExportCode, ExportCodeError> {
     const SCHEME: &str = "otpauth-migration://";
     let scheme = text.split_at_checked(SCHEME.len());
     let (_, rest) = scheme
@@ -46,16 +69,36 @@ pub fn parse(text: &str) -> Result<Vec<KeyUri>, ExportCodeError> {
     let message = BASE64.decode(data.as_bytes());
     let message = Zeroizing::new(message.map_err(|_| ExportCodeError::Syntax)?);
     let mut tokens = Vec::new();
+    let [mut size, mut index, mut id] = [0; 3];
     for field in Fields(&message) {
-        if let (TOKEN, Value::Octets(token)) = field? {
-            let number = tokens.len() + 1;
-            tokens.push(key_uri(token)?.ok_or(ExportCodeError::Token(number))?);
+        match field? {
+            (TOKEN, Value::Octets(token)) => {
+                let number = tokens.len() + 1;
+                tokens.push(key_uri(token)?.ok_or(ExportCodeError::Token(number))?);
+            }
+            (BATCH_SIZE, Value::Number(number)) => size = number,
+            (BATCH_INDEX, Value::Number(number)) => index = number,
+            (BATCH_ID, Value::Number(number)) => id = number,
+            _ => {}
         }
     }
     if tokens.is_empty() {
         return Err(ExportCodeError::Empty);
     }
-    Ok(tokens)
+    let batch = Batch::of(id, index, size);
+    Ok(ExportCode { tokens, batch })
+}
+
+impl Batch {
+    /// The most codes of an export, ten tokens each: beyond it nobody is told which are missing.
+    pub const MAX_SIZE: u8 = 64;
+
+    /// Nothing where the code is the only one, or its place is none.
+    pub fn of(id: u64, index: u64, size: u64) -> Option<Self> {
+        let is_place = (2..=u64::from(Self::MAX_SIZE)).contains(&size) && index < size;
+        let (index, size) = (u8::try_from(index).ok()?, u8::try_from(size).ok()?);
+        is_place.then_some(Self { id, index, size })
+    }
 }
 
 /// `OtpParameters`; nothing where it is none that can be used.

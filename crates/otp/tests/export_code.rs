@@ -8,7 +8,7 @@
 )]
 
 use data_encoding::BASE64;
-use otp::export_code::{ExportCodeError, parse};
+use otp::export_code::{Batch, ExportCode, ExportCodeError, parse};
 use proptest::prelude::*;
 
 /// What all tokens here have.
@@ -36,8 +36,8 @@ fn token(fields: &[u8]) -> Vec<u8> {
 }
 
 fn rendered(message: &[u8]) -> Result<Vec<String>, ExportCodeError> {
-    let uris = parse(&code(message))?;
-    Ok(uris.iter().map(|uri| uri.render().to_string()).collect())
+    let ExportCode { tokens, .. } = parse(&code(message))?;
+    Ok(tokens.iter().map(|uri| uri.render().to_string()).collect())
 }
 
 #[test]
@@ -54,6 +54,24 @@ fn tokens_have_the_kind_digest_and_digits_that_the_code_says() {
             format!("otpauth://hotp/ada?secret={SECRET}&counter=9&digits=8&algorithm=SHA512"),
         ]
     );
+}
+
+#[test]
+fn a_code_of_several_says_which_it_is() {
+    let batch = |index: u8, size: u8| {
+        // -2, as a random `int32` may be.
+        let id = [&[5 << 3][..], &[0xfe], &[0xff; 8], &[1]].concat();
+        let fields = [&number(3, size)[..], &number(4, index), &id].concat();
+        parse(&code(&[token(&[]), fields].concat())).unwrap().batch
+    };
+    let id = u64::MAX - 1;
+    for (index, size) in [(0, 2), (2, 3), (63, Batch::MAX_SIZE)] {
+        assert_eq!(batch(index, size), Some(Batch { id, index, size }));
+    }
+    for (index, size) in [(0, 0), (0, 1), (3, 3), (0, Batch::MAX_SIZE + 1)] {
+        assert_eq!(batch(index, size), None, "{index} of {size}");
+    }
+    assert_eq!(parse(&code(&token(&[]))).unwrap().batch, None);
 }
 
 #[test]

@@ -76,13 +76,19 @@ test("an export of Google Authenticator brings all its tokens", () => {
   const second = [field(1, "12345678901234567890"), field(2, "bob"), varint(4, 3), varint(5, 2), varint(6, 1), varint(7, 9)];
   const payload = Buffer.concat([...[first, second].map((parts) => field(1, Buffer.concat(parts))), varint(2, 1), varint(3, 1), varint(4, 0)]);
   const link = (/** @type {Buffer} */ data) => `otpauth-migration://offline?data=${encodeURIComponent(data.toString("base64"))}`;
-  const [acme, bob] = parseMigration(link(payload));
+  const { tokens: [acme, bob], batch } = parseMigration(link(payload));
+  assert.equal(batch, null);
   assert.deepEqual(acme, { ...parseKeyUri(`otpauth://totp/Acme:ada?secret=${KEY}&issuer=Acme`) });
   assert.deepEqual(bob?.shape, { type: "hotp", period: 0, digits: 8, algorithm: "SHA512" });
   assert.deepEqual([bob?.issuer, bob?.account, bob?.counter], ["bob", "bob", 9]);
   assert.throws(() => parseMigration(link(payload.subarray(0, 20))), { kind: "key-uri" });
   assert.throws(() => parseMigration(link(Buffer.from([16, 1]))), { kind: "file-empty" });
   assert.throws(() => parseMigration("otpauth-migration://offline"), { kind: "key-uri" });
+  assert.throws(() => parseMigration("otpauth-migration://offline?data=%"), { kind: "key-uri" });
+  const batchOf = (/** @type {number[]} */ ...fields) =>
+    parseMigration(link(Buffer.concat([field(1, Buffer.concat(first)), Buffer.from(fields)]))).batch;
+  assert.deepEqual(batchOf(24, 64, 32, 63, 40, 7), { id: "7", index: 63, size: 64 });
+  for (const place of [[24, 65], [24, 3, 32, 3], [24, 1], [24, 0], [26, 1, 3]]) assert.equal(batchOf(...place), null);
 });
 
 const aegisDb = {
@@ -262,13 +268,20 @@ test("backups of both apps are read", async () => {
   }
 });
 
+/** @import { Batch } from "../web/core/migration.js" */
+
 /** @type {{ export_code: { text: string, tokens: string[] },
+ *   export_batch: { text: string, tokens: string[], batch: Batch }[],
  *   files: { made_by: string, file: object, password: string | null, tokens: string[], unread: number }[] }} */
 const exports = JSON.parse(readFileSync(new URL("../../app/tests/vectors/foreign.json", import.meta.url), "utf8"));
 
 test("what other apps export is read as the terminal program reads it", async () => {
   const { text, tokens } = exports.export_code;
-  assert.deepEqual(parseMigration(text), tokens.map(parseKeyUri));
+  assert.deepEqual(parseMigration(text), { tokens: tokens.map(parseKeyUri), batch: null });
+  assert.equal(exports.export_batch.length, 3);
+  for (const { text, tokens, batch } of exports.export_batch) {
+    assert.deepEqual(parseMigration(text), { tokens: tokens.map(parseKeyUri), batch });
+  }
   assert.equal(exports.files.length, 4);
   for (const { file, password, ...expected } of exports.files) {
     const backup = backupOf(JSON.stringify(file), stretch);

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Failure } from "../web/core/failure.js";
 import { utf8 } from "../web/core/bytes.js";
+import { parseMigration } from "../web/core/migration.js";
+import { MAX_TOKENS } from "../web/vault/contents.js";
 import { Safe } from "../web/vault/vault.js";
 import { App } from "../web/ui/app.js";
 import { takeBackup, takeText } from "../web/ui/intake.js";
@@ -160,6 +163,49 @@ test("a link in the address brings nothing but an activation at this server", as
     await shows(place, said);
     assert.deepEqual(session.contents.tokens, []);
   }
+});
+
+/** @type {{ export_batch: { text: string }[] }} */
+const { export_batch: batch } = JSON.parse(readFileSync(new URL("../../app/tests/vectors/foreign.json", import.meta.url), "utf8"));
+
+test("codes of one export say which are missing, also in a vault that was closed meanwhile", async () => {
+  const { app, place, session } = started();
+  await session.setPin("2741");
+  const [first, second, third] = batch.map(({ text }) => text);
+  const take = async (/** @type {string | undefined} */ text, /** @type {string} */ said) => {
+    await takeText(app, text ?? "");
+    await shows(place, said);
+  };
+  const missing = "This was code 2 of 3: add codes 1 and 3 too, whose tokens are not here yet.";
+  await take(second, missing);
+  assert.ok(place.textContent.includes("1 token added") && place.textContent.includes("Scan QR code"));
+  session.lock();
+  await session.unlock("2741");
+  await take(second, missing);
+  assert.ok(place.textContent.includes("1 was here already"));
+  await take(first, "This was code 1 of 3: add code 3 too, whose tokens are not here yet.");
+  await take(third, "This was code 3 of 3, and the others were read before.");
+  assert.ok(!place.textContent.includes("Scan QR code"));
+  await take(third, "This was code 3 of 3, and the others were read before.");
+  assert.deepEqual(session.contents.tokens.map(({ account }) => account), ["bob", "ada", "eve"]);
+  // Another export begins anew.
+  await take(third?.replace("GAMg", "GAQg"), "This was code 3 of 4: add codes 1, 2 and 4 too");
+});
+
+test("a code whose tokens are not all here was not read", async () => {
+  const { app, place, session } = started();
+  await session.setPin("2741");
+  await session.change((contents) => {
+    const [token] = parseMigration(batch[0]?.text ?? "").tokens;
+    if (!token) throw new TypeError("no token");
+    const many = Array.from({ length: MAX_TOKENS }, (_, number) => ({
+      ...token, id: String(number), name: String(number), seed: utf8(String(number)), serial: null, server: null, pinPolicy: null, addedS: 0,
+    }));
+    return { ...contents, tokens: many };
+  });
+  await takeText(app, batch[1]?.text ?? "");
+  await shows(place, `The app holds ${MAX_TOKENS} tokens`);
+  assert.equal(session.contents.exported, null);
 });
 
 /** What a backup of a device may move. @param {string} [registrationId] @returns {import("../web/backup/moves.js").Moves} */

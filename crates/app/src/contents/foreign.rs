@@ -1,7 +1,8 @@
 //! Tokens of other issuers: they come as key URIs (`otpauth://`), and can be taken along as such.
 
-use super::{Contents, ContentsError, NewToken, Token, TokenName};
+use super::{Contents, ContentsError, ExportProgress, NewToken, Token, TokenName};
 use ident::TokenSerial;
+use otp::export_code::ExportCode;
 use otp::key_uri::Name;
 use otp::{KeyUri, Seed};
 use softtoken::{IssuerName, TextError};
@@ -14,6 +15,15 @@ pub enum Origin {
     Issued(TokenSerial),
     /// Another issuer, for this account there.
     Foreign(Name),
+}
+
+/// What became of tokens of other issuers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenIn {
+    /// The names of those that are new.
+    pub added: Vec<TokenName>,
+    /// Where they came by one of several codes.
+    pub progress: Option<ExportProgress>,
 }
 
 /// Why a key URI's token cannot be taken in.
@@ -50,17 +60,18 @@ impl Contents {
         Ok(name)
     }
 
-    /// Takes in tokens of other issuers, all or none, and returns the names of those that are new. Those that are here
-    /// already are passed over where there are others.
+    /// Takes in tokens of other issuers, all or none. Those that are here already are passed over where there are
+    /// others, here or in another code of the same export.
     pub fn put_all_foreign(
         &mut self,
-        uris: Vec<KeyUri>,
+        code: ExportCode,
         name: Option<&TokenName>,
         now_unix: u64,
-    ) -> Result<Vec<TokenName>, ForeignError> {
+    ) -> Result<TakenIn, ForeignError> {
+        let ExportCode { tokens, batch } = code;
         let mut added = Vec::new();
         let mut known = None;
-        for uri in uris {
+        for uri in tokens {
             match self.put_foreign(uri, name.cloned(), now_unix) {
                 Ok(name) => added.push(name),
                 Err(error @ ForeignError::Contents(ContentsError::Duplicate(_))) => {
@@ -73,8 +84,11 @@ impl Contents {
             }
         }
         match known {
-            Some(error) if added.is_empty() => Err(error),
-            _ => Ok(added),
+            Some(error) if added.is_empty() && batch.is_none() => Err(error),
+            _ => Ok(TakenIn {
+                added,
+                progress: batch.map(|batch| self.code_was_read(batch)),
+            }),
         }
     }
 

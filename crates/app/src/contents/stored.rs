@@ -1,9 +1,11 @@
 //! Contents as JSON, the plaintext of the vault.
 
+use super::export::Export;
 use super::{Contents, Origin, OwedReceipt, Server, StoredError, Token, TokenName, Trust};
 use crate::device::Device;
 use data_encoding::BASE64;
 use ident::{PinLength, PinPolicy, PinRequirement, TokenSerial};
+use otp::export_code::Batch;
 use otp::key_uri::Name;
 use otp::{Digest, Digits, Kind, Parameters, Period, Seed};
 use serde::de::{Deserializer, Visitor};
@@ -12,6 +14,7 @@ use softtoken::address::ServerUrl;
 use softtoken::device::AnswerHash;
 use softtoken::link::SpkiPin;
 use softtoken::{IssuerName, digest_name};
+use std::collections::BTreeSet;
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -28,6 +31,8 @@ struct StoredContents {
     receipts: Vec<StoredReceipt>,
     #[serde(default)]
     refused: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    export: Option<StoredExport>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,6 +79,14 @@ struct StoredReceipt {
     server: StoredServer,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredExport {
+    id: u64,
+    size: u8,
+    read: BTreeSet<u8>,
+}
+
 /// A text that is wiped when dropped.
 pub(crate) struct Secret(Zeroizing<String>);
 
@@ -87,6 +100,7 @@ impl Contents {
             tokens: self.tokens.iter().map(StoredToken::from).collect(),
             receipts: self.receipts.iter().map(StoredReceipt::from).collect(),
             refused: self.refused.iter().map(ToString::to_string).collect(),
+            export: self.export.as_ref().map(StoredExport::from),
         };
         let mut json = Zeroizing::new(Vec::with_capacity(FIRST_CAPACITY));
         serde_json::to_writer(&mut *json, &stored)
@@ -119,6 +133,7 @@ impl Contents {
                 .iter()
                 .map(|serial| TokenSerial::parse(serial).map_err(wrong))
                 .collect::<Result<_, _>>()?,
+            export: stored.export.map(Export::try_from).transpose()?,
         })
     }
 }
@@ -263,6 +278,26 @@ impl TryFrom<StoredReceipt> for OwedReceipt {
             answer_hash: AnswerHash::parse(&stored.answer_hash).map_err(wrong)?,
             server: stored.server.try_into()?,
         })
+    }
+}
+
+impl From<&Export> for StoredExport {
+    fn from(export: &Export) -> Self {
+        let Export { id, size, read } = export.clone();
+        Self { id, size, read }
+    }
+}
+
+impl TryFrom<StoredExport> for Export {
+    type Error = StoredError;
+
+    fn try_from(stored: StoredExport) -> Result<Self, StoredError> {
+        let StoredExport { id, size, read } = stored;
+        let is_place = |&index| Batch::of(id, u64::from(index), size.into()).is_some();
+        if !read.iter().all(is_place) {
+            return Err(wrong("export"));
+        }
+        Ok(Self { id, size, read })
     }
 }
 

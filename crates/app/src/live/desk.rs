@@ -9,7 +9,7 @@ use super::logins::{Coming, Going, LoginStep, Logins};
 use super::moving::{Change, Moving};
 use super::notice::Notice;
 use super::search::matches;
-use crate::contents::{Contents, Token, TokenName};
+use crate::contents::{Contents, TakenIn, Token, TokenName};
 use crate::pin::Pin;
 use crate::transfer::Answered;
 use otp::{Kind, Step};
@@ -338,22 +338,27 @@ impl Desk {
     }
 
     /// Tokens have arrived, and the vault knows. That a token server is still to be told stands above the list.
-    pub fn added(&mut self, tokens: Vec<TokenName>, now_unix: u64) {
+    pub fn added(&mut self, taken_in: TakenIn, now_unix: u64) {
+        let TakenIn { added, progress } = taken_in;
         self.adding = Adding::Typing;
         self.offer.take();
-        let others = tokens.len().saturating_sub(1);
-        let Some(token) = tokens.into_iter().next() else {
-            return;
+        let stored = match added.as_slice() {
+            [] => "Its tokens are here already.".to_owned(),
+            [token] => format!("{token} is stored. r gives it another name."),
+            [token, others @ ..] => format!(
+                "{token} and {} more are stored. r gives them other names.",
+                others.len()
+            ),
         };
-        let told = match others {
-            0 => format!("{token} is stored. r gives it another name."),
-            others => format!("{token} and {others} more are stored. r gives them other names."),
+        let told = match progress {
+            Some(progress) => format!("{progress} {stored}"),
+            None => stored,
         };
         self.notice = Some(Notice::good(told, now_unix));
         // Whoever went on to another token's name, or its end, stays with that token.
         if matches!(self.panel, Panel::List | Panel::Add) {
             self.search = Field::default();
-            self.chosen = Some(token);
+            self.chosen = added.into_iter().next().or(self.chosen.take());
             self.back();
         }
     }

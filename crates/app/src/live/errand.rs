@@ -7,7 +7,7 @@ use crate::error::AppError;
 use crate::offer::{Offer, Source};
 use crate::registry::Registry;
 use crate::transfer::{Answered, ask};
-use otp::KeyUri;
+use otp::export_code::ExportCode;
 use softtoken::mobile::SealedToken;
 use softtoken::transfer::Action;
 use std::io;
@@ -31,7 +31,7 @@ pub(super) enum Arrival {
     /// A token server's.
     Sealed(Box<(Registry, SealedToken)>),
     /// Other issuers'.
-    Foreign(Vec<KeyUri>),
+    Foreign(ExportCode),
 }
 
 impl<'a> Errand<'a> {
@@ -51,7 +51,7 @@ impl<'a> Errand<'a> {
             let offer = spawn_blocking(move || Offer::read(&text)).await;
             let offer = offer.map_err(|error| io::Error::other(error).into());
             Outcome::Came(match offer.and_then(|offer| offer) {
-                Ok(Offer::Foreign(uris)) => Ok(Arrival::Foreign(uris)),
+                Ok(Offer::Foreign(code)) => Ok(Arrival::Foreign(code)),
                 Ok(Offer::Activation(source)) => claimed(source, &contents, now_unix).await,
                 Err(error) => Err(error),
             })

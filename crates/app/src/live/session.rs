@@ -10,7 +10,7 @@ use super::terminal::{Screen, colours};
 use super::view::{Sight, draw_desk, draw_lock};
 use crate::activation::take_in;
 use crate::args::Live;
-use crate::contents::{Contents, ReceiptState, TokenName};
+use crate::contents::{Contents, ReceiptState, TakenIn, TokenName};
 use crate::error::AppError;
 use crate::pin::Pin;
 use crate::run::{PinSource, Surroundings};
@@ -412,19 +412,23 @@ impl<'a> Open<'a> {
         arrival: Arrival,
         now_unix: &'a (dyn Fn() -> u64 + Sync),
     ) -> Result<(), AppError> {
-        let names = match arrival {
+        let taken_in = match arrival {
             Arrival::Sealed(sealed) => {
                 let (registry, token) = *sealed;
-                vec![take_in(&mut self.vault, &registry, None, &token, now_unix())?.name]
+                let token = take_in(&mut self.vault, &registry, None, &token, now_unix())?;
+                TakenIn {
+                    added: vec![token.name],
+                    progress: None,
+                }
             }
-            Arrival::Foreign(uris) => {
+            Arrival::Foreign(code) => {
                 let contents = &mut self.vault.contents;
-                let names = contents.put_all_foreign(uris, None, now_unix())?;
+                let taken_in = contents.put_all_foreign(code, None, now_unix())?;
                 self.vault.save()?;
-                names
+                taken_in
             }
         };
-        self.desk.added(names, now_unix());
+        self.desk.added(taken_in, now_unix());
         self.line = Line::open(&self.vault.contents, now_unix)?;
         Ok(())
     }

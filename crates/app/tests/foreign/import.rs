@@ -86,6 +86,62 @@ async fn an_export_code_brings_all_its_tokens_as_text_and_as_a_picture() {
 }
 
 #[tokio::test]
+async fn codes_of_one_export_say_which_are_missing() {
+    let vectors = vectors();
+    let [first, second, third] = vectors["export_batch"].as_array().unwrap().as_slice() else {
+        panic!("three codes");
+    };
+    let phone = Phone::new();
+    let others = "This was code 3 of 3, and the others were read before.\n";
+    for (code, is_new, told) in [
+        (
+            second,
+            true,
+            "This was code 2 of 3: add codes 1 and 3 too, whose tokens are not here yet.\n",
+        ),
+        // Who shows the same code again is told the same, and nothing comes twice.
+        (
+            second,
+            false,
+            "This was code 2 of 3: add codes 1 and 3 too, whose tokens are not here yet.\n",
+        ),
+        (
+            first,
+            true,
+            "This was code 1 of 3: add code 3 too, whose tokens are not here yet.\n",
+        ),
+        (third, true, others),
+        (third, false, others),
+    ] {
+        let text = code["text"].as_str().unwrap();
+        let (said, noted) = phone.run_noting(&["add", "--qr-text", text]).await.unwrap();
+        assert_eq!(
+            said.matches("is ready. Its codes").count(),
+            usize::from(is_new),
+            "{said}"
+        );
+        assert!(noted.ends_with(told), "{noted}");
+    }
+    let links: Vec<&Value> = [second, first, third].map(|code| &code["tokens"][0]).into();
+    assert_eq!(
+        shown(&phone).await,
+        shown_of_links(&links.into_iter().cloned().collect()).await
+    );
+    // Another export begins anew.
+    let size = |text: &str| text.replace("GAMg", "GAQg");
+    let other = size(third["text"].as_str().unwrap());
+    assert_ne!(other, third["text"].as_str().unwrap());
+    let (_, noted) = phone
+        .run_noting(&["add", "--qr-text", &other])
+        .await
+        .unwrap();
+    assert!(
+        noted.ends_with("code 3 of 4: add codes 1, 2 and 4 too, whose tokens are not here yet.\n"),
+        "{noted}"
+    );
+}
+
+#[tokio::test]
 async fn bent_files_of_other_apps_bring_nothing() {
     let vectors = vectors();
     let [_, aegis, _, two_fas] = vectors["files"].as_array().unwrap().as_slice() else {

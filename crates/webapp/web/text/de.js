@@ -12,6 +12,9 @@ function offset(offsetS) {
   return `${amount} ${offsetS > 0 ? "vor" : "nach"}`;
 }
 
+/** @param {readonly number[]} numbers */
+const listed = (numbers) => new Intl.ListFormat("de").format(numbers.map(String));
+
 /** @type {Readonly<Record<number, string>>} */
 const refusals = {
   101: "Vergleichen Sie den Code mit der Nachricht oder scannen Sie deren QR-Code; fragen Sie dann, ob Ihnen das Token zugewiesen ist.",
@@ -241,6 +244,10 @@ export const de = {
     known: (count) => (count === 1 ? "1 war schon da" : `${count} waren schon da`),
     unread: (count) =>
       `${count} ${count === 1 ? "ist" : "sind"} hier nicht brauchbar, weil von anderer Art oder beschädigt: behalten Sie die App, in der ${count === 1 ? "es ist" : "sie sind"}`,
+    exportCode: ({ number, size, missing }) =>
+      missing.length === 0
+        ? `Das war Code ${number} von ${size}; die anderen sind schon gelesen.`
+        : `Das war Code ${number} von ${size}: fügen Sie auch ${missing.length === 1 ? "Code" : "die Codes"} ${listed(missing)} hinzu, deren Tokens noch nicht da sind.`,
     restoring: "Die Sicherung wird eingelesen …",
     isHere: (name) => `${name} ist schon da.`,
     movedHere: (name) => `${name} ist umgezogen. Das bisherige Gerät hat es nicht mehr; speichern Sie eine neue Sicherung.`,

@@ -2,6 +2,8 @@
 
 /** @import { Facts, Kind } from "../core/failure.js" */
 
+/** @import { ExportProgress } from "../vault/contents.js" */
+
 /** @typedef {{ title: string, step: string }} Explained what happened, and what to do */
 
 /** How much a clock is off, for people. @param {number} offsetS */
@@ -12,6 +14,9 @@ function offset(offsetS) {
     : `${Math.round(seconds / 3600)} hours`;
   return `${amount} ${offsetS > 0 ? "fast" : "slow"}`;
 }
+
+/** @param {readonly number[]} numbers */
+const listed = (numbers) => new Intl.ListFormat("en-GB").format(numbers.map(String));
 
 /** @type {Readonly<Record<number, string>>} */
 const refusals = {
@@ -245,6 +250,10 @@ export const en = {
     known: (/** @type {number} */ count) => (count === 1 ? "1 was here already" : `${count} were here already`),
     unread: (/** @type {number} */ count) =>
       `${count} cannot be used here, being of another kind or damaged: keep the app that ${count === 1 ? "it is" : "they are"} in`,
+    exportCode: (/** @type {ExportProgress} */ { number, size, missing }) =>
+      missing.length === 0
+        ? `This was code ${number} of ${size}, and the others were read before.`
+        : `This was code ${number} of ${size}: add ${missing.length === 1 ? "code" : "codes"} ${listed(missing)} too, whose tokens are not here yet.`,
     restoring: "Restoring the backup …",
     isHere: (/** @type {string} */ name) => `${name} is here already.`,
     movedHere: (/** @type {string} */ name) =>

@@ -15,7 +15,9 @@ import { choosePinScreen } from "./screens/pin.js";
 /** @import { Contained } from "../backup/files.js" */
 /** @import { Movable, Moves } from "../backup/moves.js" */
 /** @import { ForeignToken } from "../core/key_uri.js" */
+/** @import { Batch } from "../core/migration.js" */
 /** @import { App } from "./app.js" */
+/** @import { Kept } from "./session.js" */
 
 /**
  * @param {App} app
@@ -24,7 +26,10 @@ import { choosePinScreen } from "./screens/pin.js";
 export async function takeText(app, text) {
   if (isActivationLink(text)) return takeLink(app, text, (order) => activate(app, order, ""));
   if (isKeyUri(text)) return takeForeign(app, [parseKeyUri(text)]);
-  if (isMigration(text)) return takeForeign(app, parseMigration(text));
+  if (isMigration(text)) {
+    const { tokens, batch } = parseMigration(text);
+    return takeForeign(app, tokens, 0, batch);
+  }
   if (/^[A-Za-z2-7\s-]{16,24}$/.test(text)) return takeTyped(app, text, "");
   throw new Failure("link-unknown");
 }
@@ -148,22 +153,28 @@ async function store(app, arrived, name) {
  * @param {App} app
  * @param {readonly ForeignToken[]} tokens
  * @param {number} [unread] how many more stood there that cannot be used
+ * @param {Batch | null} [batch] where they came by one of several codes
  */
-export const takeForeign = (app, tokens, unread = 0) => behindPin(app, () => storeForeign(app, tokens, unread));
+export const takeForeign = (app, tokens, unread = 0, batch = null) =>
+  behindPin(app, () => storeForeign(app, tokens, unread, batch));
 
-/** @param {App} app @param {readonly ForeignToken[]} tokens @param {number} unread */
-async function storeForeign(app, tokens, unread) {
+/** @param {App} app @param {readonly ForeignToken[]} tokens @param {number} unread @param {Batch | null} batch */
+async function storeForeign(app, tokens, unread, batch) {
   await app.unlocked();
   const { add } = app.words;
-  const { added, known, failure } = await app.session.keepForeign(tokens);
-  if (added === 0 && unread === 0 && failure) {
+  const kept = await app.session.keepForeign(tokens, batch);
+  const { added, known, failure, progress } = kept;
+  if (progress !== null) {
+    const scan = button(add.scan, () => app.go("scan"), "primary wide");
+    showResults(app, add.title, foreignResults(app, kept, unread), progress.missing.length > 0 ? scan : null);
+  } else if (added === 0 && unread === 0 && failure) {
     app.show({ element: page(app, add.title, app.alert(failure)) });
   } else if (added + known === tokens.length && unread === 0) {
     await app.finish();
     app.toast(known === 0 ? add.imported(added) : `${add.imported(added)}; ${add.known(known)}`);
   } else {
     // Whoever deletes the app that they came from has to know that some are not here: it stays until it is read.
-    showResults(app, foreignResults(app, { added, known, failure }, unread));
+    showResults(app, add.file, foreignResults(app, kept, unread));
   }
 }
 
@@ -171,26 +182,33 @@ async function storeForeign(app, tokens, unread) {
  * What became of tokens of other issuers, line by line.
  *
  * @param {App} app
- * @param {{ added: number, known: number, failure: Failure | null }} kept
+ * @param {Kept} kept
  * @param {number} unread
  * @returns {(string | HTMLElement)[][]}
  */
-function foreignResults(app, { added, known, failure }, unread) {
+function foreignResults(app, { added, known, failure, progress }, unread) {
   const { add } = app.words;
   const lines = [
     added > 0 && add.imported(added),
     known > 0 && add.known(known),
     failure !== null && failure.kind !== "duplicate" && app.alert(failure),
     unread > 0 && add.unread(unread),
+    progress !== null && add.exportCode(progress),
   ];
   return lines.flatMap((line) => (line === false ? [] : [[line]]));
 }
 
-/** @param {App} app @param {(string | HTMLElement)[][]} results */
-function showResults(app, results) {
+/**
+ * @param {App} app
+ * @param {string} title
+ * @param {(string | HTMLElement)[][]} results
+ * @param {HTMLElement | null} [next] what is left to do
+ */
+function showResults(app, title, results, next = null) {
   const lines = results.map((told) => h("li", {}, ...told));
-  const done = button(app.words.done, () => app.go(), "primary wide");
-  app.show({ element: page(app, app.words.add.file, h("ul", { class: "results" }, ...lines), done) });
+  const done = button(app.words.done, () => app.go(), next === null ? "primary wide" : "quiet wide");
+  const buttons = next === null ? [done] : [next, done];
+  app.show({ element: page(app, title, h("ul", { class: "results" }, ...lines), ...buttons) });
 }
 
 /**
@@ -217,7 +235,7 @@ async function restore(app, tokens, unread, moves) {
     results.push([app.alert(error)]);
   }
   await app.unlocked();
-  showResults(app, results);
+  showResults(app, add.file, results);
 }
 
 /**

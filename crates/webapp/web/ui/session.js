@@ -17,9 +17,17 @@ import { PIN_DIGITS } from "../vault/vault.js";
 /** @import { Bytes } from "../core/bytes.js" */
 /** @import { ForeignToken } from "../core/key_uri.js" */
 /** @import { Movable, Moves } from "../backup/moves.js" */
-/** @import { Contents, Token } from "../vault/contents.js" */
+/** @import { Batch } from "../core/migration.js" */
+/** @import { Contents, ExportProgress, Token } from "../vault/contents.js" */
 /** @import { Stretch } from "../vault/keys.js" */
 /** @import { OpenVault, Safe } from "../vault/vault.js" */
+
+/**
+ * What became of tokens of other issuers: how many are new, how many were here already, why the others were not added,
+ * or the last of those, and how far their export has come where all are here.
+ *
+ * @typedef {{ added: number, known: number, failure: Failure | null, progress: ExportProgress | null }} Kept
+ */
 
 /**
  * How soon a receipt that was not heard is sent again while the app is open: a token that moved here is good from
@@ -211,15 +219,17 @@ export class Session {
    * Stores tokens of other issuers.
    *
    * @param {readonly ForeignToken[]} tokens
-   * @returns {Promise<{ added: number, known: number, failure: Failure | null }>} how many are new, how many were
-   *   here already, and why the others were not added, or the last of those
+   * @param {Batch | null} [batch] where they came by one of several codes
+   * @returns {Promise<Kept>}
    */
-  async keepForeign(tokens) {
+  async keepForeign(tokens, batch = null) {
     /** @type {Failure | null} */
     let failure = null;
+    /** @type {ExportProgress | null} */
+    let progress = null;
     let [added, known] = [0, 0];
-    await this.change((before) =>
-      tokens.reduce((soFar, foreign) => {
+    await this.change((before) => {
+      const after = tokens.reduce((soFar, foreign) => {
         try {
           const after = contents.add(soFar, foreignToken(soFar, foreign));
           added += 1;
@@ -230,9 +240,13 @@ export class Session {
           if (error.kind !== "duplicate" || failure === null) failure = error;
           return soFar;
         }
-      }, before),
-    );
-    return { added, known, failure };
+      }, before);
+      if (batch === null || added + known < tokens.length) return after;
+      const read = contents.codeRead(after, batch);
+      progress = read.progress;
+      return read.contents;
+    });
+    return { added, known, failure, progress };
   }
 
   /**

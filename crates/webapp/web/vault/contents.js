@@ -5,6 +5,7 @@ import { Failure } from "../core/failure.js";
 
 /** @import { Bytes } from "../core/bytes.js" */
 /** @import { OwedReceipt, ReceiptState } from "../core/activation.js" */
+/** @import { Batch } from "../core/migration.js" */
 /** @import { PinPolicy } from "../core/messages.js" */
 /** @import { Shape } from "../core/otp.js" */
 
@@ -27,7 +28,16 @@ import { Failure } from "../core/failure.js";
 
 /**
  * @typedef {{ pinDigits: number, tokens: readonly Token[], owed: readonly OwedReceipt[],
- *   refused: readonly string[] }} Contents `refused`: serials of tokens whose receipt was
+ *   refused: readonly string[], exported: Exported | null }} Contents `refused`: serials of tokens whose receipt was;
+ *   `exported`: the export whose code was read last, also once all were
+ */
+
+/** @typedef {{ id: string, size: number, read: readonly number[] }} Exported `read`: codes of it, from 0 on */
+
+/**
+ * How far an export of several codes has come with one: whoever deletes the old app has lost the tokens of the others.
+ *
+ * @typedef {{ number: number, size: number, missing: readonly number[] }} ExportProgress `number` and `missing` from 1 on
  */
 
 /** As long as the described app allows. */
@@ -38,7 +48,7 @@ export const MAX_TOKENS = 500;
 const VERSION = 1;
 
 /** @param {number} pinDigits @returns {Contents} */
-export const emptyContents = (pinDigits) => ({ pinDigits, tokens: [], owed: [], refused: [] });
+export const emptyContents = (pinDigits) => ({ pinDigits, tokens: [], owed: [], refused: [], exported: null });
 
 /** A new token's id: it names the token to the page, nothing else. */
 export const newId = () => base64url(random(9));
@@ -177,6 +187,24 @@ export function receiptOf({ owed, refused }, serial) {
 /** Whether nobody has settled it, nor deleted its token. @param {Contents} contents @param {OwedReceipt} receipt */
 export const isOwed = ({ owed }, receipt) => owed.some((known) => isSameReceipt(known, receipt));
 
+/**
+ * Writes down that a code of an export was read, whose tokens are here.
+ *
+ * @param {Contents} contents
+ * @param {Batch} batch
+ * @returns {{ contents: Contents, progress: ExportProgress }}
+ */
+export function codeRead(contents, { id, index, size }) {
+  const { exported } = contents;
+  const before = exported?.id === id && exported.size === size ? exported.read : [];
+  const read = [...new Set([...before, index])];
+  const missing = Array.from({ length: size }, (_, code) => code).filter((code) => !read.includes(code));
+  return {
+    contents: { ...contents, exported: { id, size, read } },
+    progress: { number: index + 1, size, missing: missing.map((code) => code + 1) },
+  };
+}
+
 /** Tokens in whose name, issuer, account or serial all words are. @param {Contents} contents @param {string} words */
 export function search({ tokens }, words) {
   const wanted = fold(words).split(/\s+/).filter(Boolean);
@@ -195,19 +223,20 @@ export const neededDigits = ({ tokens }) =>
 export const allowsPasskey = ({ tokens }) => tokens.every(({ pinPolicy }) => pinPolicy?.requirement !== "enforce");
 
 /** @param {Contents} contents @returns {string} JSON, to be sealed */
-export function toText({ pinDigits, tokens, owed, refused }) {
+export function toText({ pinDigits, tokens, owed, refused, exported }) {
   return JSON.stringify({
     version: VERSION,
     pinDigits,
     tokens: tokens.map((token) => ({ ...token, seed: base64url(token.seed) })),
     owed: owed.map((receipt) => ({ ...receipt, answerHash: base64url(receipt.answerHash) })),
     refused,
+    exported,
   });
 }
 
 /** @param {string} text what {@link toText} wrote @returns {Contents} */
 export function ofText(text) {
-  const { version, pinDigits, tokens, owed, refused = [] } = JSON.parse(text);
+  const { version, pinDigits, tokens, owed, refused = [], exported = null } = JSON.parse(text);
   if (version !== VERSION) throw new Failure("storage");
   return {
     pinDigits,
@@ -220,6 +249,7 @@ export function ofText(text) {
       answerHash: unbase64url(receipt.answerHash),
     })),
     refused,
+    exported,
   };
 }
 
