@@ -59,7 +59,7 @@ impl Offer {
     }
 
     fn scanned(text: &str) -> Result<Self, AppError> {
-        match (KeyUri::parse(text), export_code::parse(text)) {
+        match (KeyUri::parse_foreign(text), export_code::parse(text)) {
             (Err(KeyUriError::Scheme), Err(ExportCodeError::Scheme)) => {
                 Source::scanned(text).map(Self::Activation)
             }

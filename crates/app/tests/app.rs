@@ -681,7 +681,7 @@ async fn wrong_input_is_named_and_changes_nothing() {
             "this is not an activation link",
         ),
         (
-            &["add", "--qr-text", "otpauth://totp/x?secret=A"],
+            &["add", "--qr-text", "otpauth://totp/x?secret=1"],
             "the secret of the key URI is unusable",
         ),
         (

@@ -19,12 +19,14 @@ pub(crate) fn run(input: &[u8]) {
         );
     }
     let text = String::from_utf8_lossy(input);
-    if let Ok(uri) = KeyUri::parse(&text) {
-        let again = KeyUri::parse(&uri.render()).map(|again| again.render());
-        assert_eq!(again.as_deref(), Ok(&*uri.render()));
+    for parse in [KeyUri::parse, KeyUri::parse_foreign] {
+        if let Ok(uri) = parse(&text) {
+            let again = parse(&uri.render()).map(|again| again.render());
+            assert_eq!(again.as_deref(), Ok(&*uri.render()));
+        }
     }
     for uri in export_code::parse(&text).map_or(Vec::new(), |code| code.tokens) {
-        assert!(KeyUri::parse(&uri.render()).is_ok());
+        assert!(KeyUri::parse_foreign(&uri.render()).is_ok());
     }
     if let Ok(link) = ActivationLink::parse(&text) {
         let again = ActivationLink::parse(&link.render()).map(|again| again.render());

@@ -134,7 +134,7 @@ fn key_uri(message: &[u8]) -> Result<Option<KeyUri>, ExportCodeError> {
         0 | 2 => Some(Kind::Totp(Period::THIRTY)),
         _ => None,
     };
-    let seed = Seed::from_bytes(Zeroizing::new(secret.to_vec())).ok();
+    let seed = Seed::from_foreign_bytes(Zeroizing::new(secret.to_vec())).ok();
     let (Some(seed), Some(kind), Some(digest), Some(digits)) = (seed, kind, digest, digits) else {
         return Ok(None);
     };

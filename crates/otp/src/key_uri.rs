@@ -101,6 +101,19 @@ impl KeyUri {
     /// defaults: SHA-1, 6 digits, 30 s. Unknown parameters (`image`, `lock`) are passed over, as are
     /// those of the other kind, but not twice the same one.
     pub fn parse(uri: &str) -> Result<Self, KeyUriError> {
+        Self::with_seed(uri, Seed::from_base32)
+    }
+
+    /// Reads a key URI whose codes another issuer verifies, as [`KeyUri::parse`] does but for the secret: it has the
+    /// length that its issuer chose, written as people copy it.
+    pub fn parse_foreign(uri: &str) -> Result<Self, KeyUriError> {
+        Self::with_seed(uri, Seed::from_foreign_base32)
+    }
+
+    fn with_seed(
+        uri: &str,
+        seed: fn(&str) -> Result<Seed, SeedError>,
+    ) -> Result<Self, KeyUriError> {
         if uri.len() > MAX_URI_BYTES {
             return Err(KeyUriError::TooLong(uri.len()));
         }
@@ -131,7 +144,11 @@ impl KeyUri {
         Ok(Self {
             issuer: issuer.map(Name::new).transpose()?,
             account: Name::new(account.trim())?,
-            seed: query.seed()?,
+            seed: seed(
+                query
+                    .value("secret")
+                    .ok_or(KeyUriError::Missing("secret"))?,
+            )?,
             parameters: Parameters {
                 kind,
                 digest: query.digest()?,
@@ -238,12 +255,6 @@ impl Query {
             .iter()
             .find(|(known, _)| known.as_str() == key)
             .map(|(_, value)| value.as_str())
-    }
-
-    fn seed(&self) -> Result<Seed, KeyUriError> {
-        Ok(Seed::from_base32(
-            self.value("secret").ok_or(KeyUriError::Missing("secret"))?,
-        )?)
     }
 
     fn digest(&self) -> Result<Digest, KeyUriError> {

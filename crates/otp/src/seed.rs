@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 /// A token's secret: 10 to 64 bytes, wiped when dropped, never printed.
 ///
-/// RFC 4226 section 4 (R6) demands 16 bytes and recommends 20; 10 are accepted because many issuers
-/// of third-party tokens give no more. Above 64 bytes HMAC-SHA-1 would hash the key first, which adds
-/// nothing: RFC 2104 section 3.
+/// RFC 4226 section 4 (R6) demands 16 bytes and recommends 20; 10 are accepted because many makers of tokens give no
+/// more. Whoever only shows the codes that another issuer verifies has no say in that: such a secret may have any length
+/// up to 64. Above 64 bytes HMAC-SHA-1 would hash the key first, which adds nothing: RFC 2104 section 3.
 pub struct Seed(Zeroizing<Vec<u8>>);
 
 /// Why bytes or text are not a seed. Says nothing of the content.
@@ -18,6 +18,9 @@ pub enum SeedError {
     /// The length in bytes is outside 10 to 64.
     #[error("a seed has {min} to {max} bytes, not {0}", min = Seed::MIN_BYTES, max = Seed::MAX_BYTES)]
     Length(usize),
+    /// The length in bytes of another issuer's secret is outside 1 to 64.
+    #[error("a secret has 1 to {max} bytes, not {0}", max = Seed::MAX_BYTES)]
+    ForeignLength(usize),
     /// Not hexadecimal: another character or an odd number of them.
     #[error("the seed is not hexadecimal")]
     Hex,
@@ -53,6 +56,42 @@ impl Seed {
             return Err(SeedError::Base32);
         }
         Self::decode(&BASE32_NOPAD_NOCASE, bare, SeedError::Base32)
+    }
+
+    /// Takes the 1 to 64 raw bytes that another issuer gave.
+    pub fn from_foreign_bytes(bytes: Zeroizing<Vec<u8>>) -> Result<Self, SeedError> {
+        if bytes.is_empty() || bytes.len() > Self::MAX_BYTES {
+            return Err(SeedError::ForeignLength(bytes.len()));
+        }
+        Ok(Self(bytes))
+    }
+
+    /// Reads another issuer's secret as people copy it: blanks, hyphens and padding are forgiven, and bits beyond the
+    /// last byte, since some issuers cut it anywhere.
+    pub fn from_foreign_base32(text: &str) -> Result<Self, SeedError> {
+        let mut bare = Zeroizing::new(String::with_capacity(text.len()));
+        bare.extend(
+            text.chars()
+                .filter(|c| !c.is_whitespace() && !['-', '='].contains(c)),
+        );
+        // A last character that is no byte's.
+        if [1, 3, 6].contains(&(bare.len() % 8)) {
+            bare.pop();
+        }
+        let mut forgiving = BASE32_NOPAD_NOCASE.specification();
+        forgiving.check_trailing_bits = false;
+        let encoding = forgiving.encoding().map_err(|_| SeedError::Base32)?;
+        let length = encoding
+            .decode_len(bare.len())
+            .map_err(|_| SeedError::Base32)?;
+        if length > Self::MAX_BYTES {
+            return Err(SeedError::ForeignLength(length));
+        }
+        let mut bytes = Zeroizing::new(vec![0; length]);
+        encoding
+            .decode_mut(bare.as_bytes(), &mut bytes)
+            .map_err(|_| SeedError::Base32)?;
+        Self::from_foreign_bytes(bytes)
     }
 
     /// The seed in lower-case hexadecimal.

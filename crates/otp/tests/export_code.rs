@@ -119,8 +119,8 @@ fn what_is_none_says_why() {
         let message = [whole.clone(), token(&odd)].concat();
         assert_eq!(rendered(&message), Err(ExportCodeError::Token(2)));
     }
-    let short = field(1, &field(1, b"short"));
-    assert_eq!(rendered(&short), Err(ExportCodeError::Token(1)));
+    let empty = field(1, &field(2, b"Acme:ada"));
+    assert_eq!(rendered(&empty), Err(ExportCodeError::Token(1)));
     let long = format!("otpauth-migration://offline?data={}", "A".repeat(3000));
     assert!(matches!(parse(&long), Err(ExportCodeError::TooLong(_))));
 }

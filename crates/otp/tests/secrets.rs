@@ -57,6 +57,37 @@ fn a_seed_refuses_what_is_not_one() {
 }
 
 #[test]
+fn another_issuers_secret_is_read_as_it_is_copied_and_has_its_own_length() {
+    for (text, hex) in [
+        ("JBSW Y3DP-EHPK 3PXP====", "48656c6c6f21deadbeef"),
+        ("mzxw6", "666f6f"),
+        ("MZXW7", "666f6f"),
+        ("MZXW6A", "666f6f"),
+        ("7Q", "fc"),
+        (&"A".repeat(103), &"00".repeat(64)),
+    ] {
+        let seed = Seed::from_foreign_base32(text).unwrap();
+        assert_eq!(seed.to_hex().as_str(), hex, "{text}");
+    }
+    for (text, error) in [
+        ("", SeedError::ForeignLength(0)),
+        ("A", SeedError::ForeignLength(0)),
+        (" - =", SeedError::ForeignLength(0)),
+        (&"A".repeat(104), SeedError::ForeignLength(65)),
+        ("MZXW1", SeedError::Base32),
+    ] {
+        assert_eq!(
+            Seed::from_foreign_base32(text).unwrap_err(),
+            error,
+            "{text}"
+        );
+    }
+    let bytes = |length| Seed::from_foreign_bytes(Zeroizing::new(vec![7; length]));
+    assert!(bytes(1).is_ok() && bytes(64).is_ok());
+    assert_eq!(bytes(65).unwrap_err(), SeedError::ForeignLength(65));
+}
+
+#[test]
 fn secrets_print_as_nothing() {
     let seed = Seed::from_hex("48656c6c6f21deadbeef").unwrap();
     let code = Code::parse("012345", Digits::SIX).unwrap();

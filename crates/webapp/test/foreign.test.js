@@ -270,10 +270,16 @@ test("backups of both apps are read", async () => {
 
 /** @import { Batch } from "../web/core/migration.js" */
 
-/** @type {{ export_code: { text: string, tokens: string[] },
+/** @type {{ links: { text: string, seed: string }[], no_links: string[], export_code: { text: string, tokens: string[] },
  *   export_batch: { text: string, tokens: string[], batch: Batch }[],
  *   files: { made_by: string, file: object, password: string | null, tokens: string[], unread: number }[] }} */
 const exports = JSON.parse(readFileSync(new URL("../../app/tests/vectors/foreign.json", import.meta.url), "utf8"));
+
+test("a secret has the length that its issuer chose, in the terminal program too", () => {
+  assert.equal(exports.links.length, 5);
+  for (const { text, seed } of exports.links) assert.equal(hex(parseKeyUri(text).seed), seed, text);
+  for (const text of exports.no_links) assert.throws(() => parseKeyUri(text), { kind: "key-uri-secret" }, text);
+});
 
 test("what other apps export is read as the terminal program reads it", async () => {
   const { text, tokens } = exports.export_code;

@@ -109,7 +109,7 @@ fn open_own(file: &[u8], passphrase: &Passphrase) -> Result<Backup, AppError> {
     for line in plain.lines() {
         if let Some(moves) = Moves::read_line(line) {
             backup.moves = Some(moves?);
-        } else if let Ok(uri) = KeyUri::parse(line) {
+        } else if let Ok(uri) = KeyUri::parse_foreign(line) {
             backup.foreign.push(uri);
         } else {
             backup.unread += 1;

@@ -121,7 +121,7 @@ impl Token {
         Some(KeyUri {
             issuer: Name::new(self.issuer.as_str()).ok(),
             account: account.clone(),
-            seed: Seed::from_bytes(bytes).ok()?,
+            seed: Seed::from_foreign_bytes(bytes).ok()?,
             parameters: self.parameters,
             counter: is_counted.then_some(self.counter),
         })

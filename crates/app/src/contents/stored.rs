@@ -3,7 +3,7 @@
 use super::export::Export;
 use super::{Contents, Origin, OwedReceipt, Server, StoredError, Token, TokenName, Trust};
 use crate::device::Device;
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
 use ident::{PinLength, PinPolicy, PinRequirement, TokenSerial};
 use otp::export_code::Batch;
 use otp::key_uri::Name;
@@ -191,7 +191,7 @@ impl TryFrom<StoredToken> for Token {
                 _ => return Err(wrong("serial")),
             },
             issuer: IssuerName::parse(&stored.issuer).map_err(wrong)?,
-            seed: Seed::from_hex(&stored.seed.0).map_err(wrong)?,
+            seed: seed(&stored.seed)?,
             parameters,
             pin_policy: stored.pin_policy.map(PinPolicy::try_from).transpose()?,
             counter: stored.counter,
@@ -340,6 +340,12 @@ impl<'de> Deserialize<'de> for Secret {
         }
         deserializer.deserialize_str(Text)
     }
+}
+
+/// Of whatever length: it was taken in when it came.
+fn seed(hex: &Secret) -> Result<Seed, StoredError> {
+    let bytes = HEXLOWER.decode(hex.0.as_bytes()).map_err(wrong)?;
+    Seed::from_foreign_bytes(Zeroizing::new(bytes)).map_err(wrong)
 }
 
 fn wrong(reason: impl fmt::Display) -> StoredError {

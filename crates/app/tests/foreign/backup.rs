@@ -24,7 +24,7 @@ fn written(phone: &Phone, name: &str, text: &str) -> String {
 }
 
 /// Saves what a phone has; the file, and that of the passphrase.
-async fn saved(phone: &Phone) -> (String, String) {
+pub(super) async fn saved(phone: &Phone) -> (String, String) {
     let passphrase = written(phone, "words", PASSPHRASE);
     let file = phone.file("backup").to_str().unwrap().to_owned();
     phone

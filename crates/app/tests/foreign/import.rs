@@ -1,9 +1,11 @@
 //! What other authenticator apps export, by the vectors that the web app's own code is tested against.
 
-use crate::common::Phone;
+use super::backup::saved;
+use crate::common::{NOW, Phone};
 use crate::picture::{Paper, draw};
 use serde_json::Value;
 use std::fs;
+use std::process::Command;
 
 fn vectors() -> Value {
     serde_json::from_str(include_str!("../vectors/foreign.json")).unwrap()
@@ -83,6 +85,49 @@ async fn an_export_code_brings_all_its_tokens_as_text_and_as_a_picture() {
     assert_eq!(shown(&phone).await, shown_of_links(&vector["tokens"]).await);
     let (error, _) = phone.refused(&["add", "--qr-text", text]).await;
     assert!(error.starts_with("this token is here already"), "{error}");
+}
+
+#[tokio::test]
+async fn a_secret_has_the_length_that_its_issuer_chose() {
+    let vectors = vectors();
+    let links = vectors["links"].as_array().unwrap();
+    let phone = Phone::new();
+    for (number, link) in links.iter().enumerate() {
+        let [text, seed] = ["text", "seed"].map(|part| link[part].as_str().unwrap());
+        let name = number.to_string();
+        let added = phone
+            .run(&["add", "--qr-text", text, "--name", &name])
+            .await;
+        added.unwrap();
+        let shown = phone.run(&["code", &name]).await.unwrap();
+        let oathtool = Command::new("oathtool")
+            .args(["--totp", seed, &format!("--now=@{NOW}")])
+            .output()
+            .unwrap();
+        let expected = String::from_utf8(oathtool.stdout).unwrap();
+        assert_eq!(
+            shown.split(' ').next().unwrap(),
+            expected.trim_end(),
+            "{text}"
+        );
+    }
+    let other = Phone::new();
+    let (file, passphrase) = saved(&phone).await;
+    other
+        .run(&["backup", "restore", &file, "--passphrase-file", &passphrase])
+        .await
+        .unwrap();
+    let listed = other.run(&["list"]).await.unwrap();
+    assert_eq!(
+        listed.lines().count(),
+        phone.run(&["list"]).await.unwrap().lines().count()
+    );
+    for text in vectors["no_links"].as_array().unwrap() {
+        let (error, _) = phone
+            .refused(&["add", "--qr-text", text.as_str().unwrap()])
+            .await;
+        assert_eq!(error, "the secret of the key URI is unusable");
+    }
 }
 
 #[tokio::test]

@@ -5,11 +5,9 @@ mod two_fas;
 
 use super::BackupError;
 use crate::contents::stored::Secret;
-use data_encoding::{BASE32_NOPAD_NOCASE, Encoding};
 use otp::key_uri::Name;
 use otp::{Digest, Digits, KeyUri, Kind, Parameters, Period, Seed};
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
 
 /// A file of another app.
 pub(super) enum ForeignFile<'a> {
@@ -89,7 +87,7 @@ impl Entry {
         Some(KeyUri {
             issuer,
             account: account.or_else(|| Name::nearest("Token"))?,
-            seed: seed(self.secret.as_str())?,
+            seed: Seed::from_foreign_base32(self.secret.as_str()).ok()?,
             parameters: Parameters {
                 kind,
                 digest: digest(self.algorithm.as_deref())?,
@@ -114,25 +112,4 @@ fn digest(name: Option<&str>) -> Option<Digest> {
         "SHA512" => Some(Digest::Sha512),
         _ => None,
     }
-}
-
-/// A secret as people copy it: blanks, hyphens and padding are forgiven, and bits beyond the last octet, since some
-/// issuers cut it anywhere.
-fn seed(text: &str) -> Option<Seed> {
-    let mut bare = Zeroizing::new(String::with_capacity(text.len()));
-    bare.extend(
-        text.chars()
-            .filter(|c| !c.is_whitespace() && !['-', '='].contains(c)),
-    );
-    if [1, 3, 6].contains(&(bare.len() % 8)) {
-        bare.pop();
-    }
-    let octets = forgiving()?.decode(bare.as_bytes()).ok()?;
-    Seed::from_bytes(Zeroizing::new(octets)).ok()
-}
-
-fn forgiving() -> Option<Encoding> {
-    let mut base32 = BASE32_NOPAD_NOCASE.specification();
-    base32.check_trailing_bits = false;
-    base32.encoding().ok()
 }
