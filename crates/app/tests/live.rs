@@ -166,6 +166,12 @@ impl World {
                 self.desk().set_pushing(pushing);
                 None
             }
+            "right" => self.desk().proven(),
+            "wrong" => {
+                let why = "the PIN is wrong; 9 tries are left.";
+                self.desk().not_proven(why.to_owned(), now_unix);
+                None
+            }
             "clock" => {
                 self.desk().set_clock(Some(rest.to_owned()));
                 None
@@ -332,19 +338,7 @@ impl World {
                 format!("= remove {token}\n")
             }
             Effect::Add => format!("= add {}\n", self.desk().offer().as_str()),
-            Effect::Prove(pin) => {
-                let said = format!("= try a PIN of {} digits\n", pin.digits());
-                // So are right ones and wrong ones told apart here.
-                let next = if pin.digits() == 4 {
-                    self.desk().proven()
-                } else {
-                    let now_unix = self.sight.now_unix;
-                    let why = "the PIN is wrong; 9 tries are left.";
-                    self.desk().failed(why.to_owned(), now_unix);
-                    None
-                };
-                said + &self.done(next)
-            }
+            Effect::Prove(pin) => format!("= try a PIN of {} digits\n", pin.digits()),
             Effect::Transfer(token, action) => format!("= ask {} of {token}\n", action.as_str()),
             Effect::Answer(request, decision) => {
                 let said = match decision {

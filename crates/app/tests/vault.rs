@@ -376,6 +376,12 @@ fn pins_have_four_to_eight_digits() {
     assert_eq!(format!("{:?}", pin("1234")), "Pin(<sealed>)");
 }
 
+/// Has a PIN proven at once.
+fn prove(vault: &mut OpenVault, text: &str) -> Result<(), VaultError> {
+    let verdict = vault.begin_proof(pin(text))?.verdict()?;
+    vault.end_proof(verdict)
+}
+
 #[test]
 fn a_pin_that_is_proven_again_counts_as_any_other_try() {
     let machine = Machine::new();
@@ -385,21 +391,43 @@ fn a_pin_that_is_proven_again_counts_as_any_other_try() {
         Err(VaultError::WrongPin { left }) => left,
         other => panic!("{other:?}"),
     };
-    assert_eq!(left(vault.prove(&pin("111213"))), 9);
+    assert_eq!(left(prove(&mut vault, "111213")), 9);
     // Nothing that is saved meanwhile, and no other process, gives tries back.
     vault.save().unwrap();
-    assert_eq!(left(vault.prove(&pin("111214"))), 8);
+    assert_eq!(left(prove(&mut vault, "111214")), 8);
     drop(vault);
     assert_eq!(left(machine.open("111215").map(drop)), 7);
     let mut vault = machine.open("135790").unwrap();
-    assert_eq!(left(vault.prove(&pin("111213"))), 9);
-    vault.prove(&pin("135790")).unwrap();
+    assert_eq!(left(prove(&mut vault, "111213")), 9);
+    prove(&mut vault, "135790").unwrap();
     for tries in (1..MAX_ATTEMPTS).rev() {
-        assert_eq!(left(vault.prove(&pin("111213"))), tries);
+        assert_eq!(left(prove(&mut vault, "111213")), tries);
     }
     assert!(matches!(
-        vault.prove(&pin("111213")),
+        prove(&mut vault, "111213"),
         Err(VaultError::Wiped)
     ));
     assert!(!machine.vault_file().exists() && machine.secret_files().is_empty());
+}
+
+#[test]
+fn a_proof_that_is_left_has_used_up_its_try_and_what_is_saved_meanwhile_is_kept() {
+    let machine = Machine::new();
+    machine.create("135790");
+    let mut vault = machine.open("135790").unwrap();
+    drop(vault.begin_proof(pin("135790")).unwrap());
+    drop(vault);
+    let Err(VaultError::WrongPin { left }) = machine.open("111213") else {
+        panic!("a wrong PIN");
+    };
+    assert_eq!(left, 8);
+    let mut vault = machine.open("135790").unwrap();
+    let proof = vault.begin_proof(pin("135790")).unwrap();
+    vault.contents = Contents::new(Device::generate().unwrap());
+    vault.save().unwrap();
+    let id = vault.contents.device.registration_id();
+    vault.end_proof(proof.verdict().unwrap()).unwrap();
+    drop(vault);
+    let vault = machine.open("135790").unwrap();
+    assert_eq!(vault.contents.device.registration_id(), id);
 }

@@ -106,6 +106,8 @@ pub enum Pushing {
 struct Proof {
     begins: Action,
     typed: Typed,
+    /// Its key takes a moment to compute.
+    is_tried: bool,
 }
 
 /// A code that was asked for.
@@ -377,6 +379,17 @@ impl Desk {
         self.leave_proof();
         let token = self.moving.as_ref()?.token().clone();
         self.wish(token, self.proof.begins)
+    }
+
+    /// The PIN was wrong: another may be typed.
+    pub fn not_proven(&mut self, why: String, now_unix: u64) {
+        self.proof.is_tried = false;
+        self.failed(why, now_unix);
+    }
+
+    /// Whether a PIN is being tried.
+    pub fn is_proving(&self) -> bool {
+        self.proof.is_tried
     }
 
     /// A token's gateway has said how its transfer stands.
@@ -655,6 +668,7 @@ impl Desk {
     /// A screen that was left open gives nothing away: the PIN is asked for. A text that is none uses up no try.
     fn key_in_proof(&mut self, key: Key, now_unix: u64) -> Option<Effect> {
         match key {
+            _ if self.proof.is_tried => {}
             Key::Esc => self.leave_proof(),
             Key::Enter => {
                 let typed = self.proof.typed.take();
@@ -662,7 +676,10 @@ impl Desk {
                     return None;
                 }
                 match Pin::parse(typed.as_str()) {
-                    Ok(pin) => return Some(Effect::Prove(pin)),
+                    Ok(pin) => {
+                        self.proof.is_tried = true;
+                        return Some(Effect::Prove(pin));
+                    }
                     Err(error) => self.failed(format!("{error}. No try was used up."), now_unix),
                 }
             }
@@ -674,6 +691,7 @@ impl Desk {
     /// Back to the transfer, or to a login that came meanwhile.
     fn leave_proof(&mut self) {
         self.proof.typed.take();
+        self.proof.is_tried = false;
         self.panel = if self.logins.is_empty() {
             self.beneath()
         } else {
@@ -738,6 +756,7 @@ impl Proof {
         Self {
             begins,
             typed: Typed::with_room(MAX_TYPED),
+            is_tried: false,
         }
     }
 }

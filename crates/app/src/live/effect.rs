@@ -39,7 +39,7 @@ pub enum Effect {
     /// or [`Desk::not_added`](super::Desk::not_added) follows.
     Add,
     /// Try this PIN, which a transfer is not begun without; [`Desk::proven`](super::Desk::proven) or
-    /// [`Desk::failed`](super::Desk::failed) follows.
+    /// [`Desk::not_proven`](super::Desk::not_proven) follows.
     Prove(Pin),
     /// Ask a token's gateway about its way to another device; [`Desk::stands`](super::Desk::stands),
     /// [`Desk::refused`](super::Desk::refused) or [`Desk::not_asked`](super::Desk::not_asked) follows.

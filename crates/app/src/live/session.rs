@@ -15,7 +15,7 @@ use crate::error::AppError;
 use crate::pin::Pin;
 use crate::run::{PinSource, Surroundings};
 use crate::transfer::TransferFailure;
-use crate::vault::{Folder, Found, OpenVault, Places, VaultError};
+use crate::vault::{Folder, Found, OpenVault, Places, VaultError, Verdict};
 use jiff::tz::TimeZone;
 use softtoken::device::AnswerHash;
 use std::convert::Infallible;
@@ -94,6 +94,8 @@ enum State<'a> {
     Locked(Lock),
     Opening(Lock, JoinHandle<Result<OpenVault, AppError>>),
     Open(Box<Open<'a>>),
+    /// Locked, while a PIN is tried that is counted already: a right one is not to be taken for a wrong one.
+    Closing(Lock, Box<Open<'a>>),
 }
 
 struct Open<'a> {
@@ -101,7 +103,11 @@ struct Open<'a> {
     vault: OpenVault,
     line: Line<'a>,
     errand: Errand<'a>,
+    proving: Proving,
 }
+
+/// A PIN that is being tried, if one is.
+struct Proving(Option<JoinHandle<Result<Verdict, VaultError>>>);
 
 /// The way to the relay, worked on while the screen waits.
 struct Line<'a> {
@@ -114,6 +120,7 @@ enum Happened {
     Tried(Box<Result<OpenVault, AppError>>),
     News(News),
     Done(Box<Outcome>),
+    Proven(Result<Verdict, AppError>),
 }
 
 impl<'a> Session<'a> {
@@ -159,7 +166,9 @@ impl<'a> Session<'a> {
     fn draw(&mut self, frame: &mut ratatui::Frame<'_>) {
         self.sight.now_unix = (self.now_unix)();
         match &self.state {
-            State::Locked(lock) | State::Opening(lock, _) => draw_lock(frame, lock, &self.sight),
+            State::Locked(lock) | State::Opening(lock, _) | State::Closing(lock, _) => {
+                draw_lock(frame, lock, &self.sight);
+            }
             State::Open(open) => draw_desk(frame, &open.desk, &open.vault.contents, &self.sight),
         }
     }
@@ -172,6 +181,8 @@ impl<'a> Session<'a> {
                 let effect = open.desk.key(key, &open.vault.contents, now_unix);
                 return self.apply(effect, screen);
             }
+            State::Closing(..) if matches!(key, Key::Ctrl('c' | 'q')) => LockStep::Quit,
+            State::Closing(..) => LockStep::Stay,
         };
         match step {
             LockStep::Stay => Ok(Goes::On),
@@ -187,7 +198,7 @@ impl<'a> Session<'a> {
         let now_unix = (self.now_unix)();
         let effect = match &mut self.state {
             State::Open(open) => open.desk.tick(now_unix),
-            State::Locked(_) | State::Opening(..) => None,
+            State::Locked(_) | State::Opening(..) | State::Closing(..) => None,
         };
         self.apply(effect, screen)
     }
@@ -219,11 +230,12 @@ impl<'a> Session<'a> {
                 self.done(*outcome);
                 Ok(Goes::On)
             }
+            Happened::Proven(verdict) => self.proven(verdict?, screen),
             Happened::News(news) => {
                 let now_unix = (self.now_unix)();
                 let effect = match &mut self.state {
                     State::Open(open) => heard(&mut open.desk, news, now_unix),
-                    State::Locked(_) | State::Opening(..) => None,
+                    State::Locked(_) | State::Opening(..) | State::Closing(..) => None,
                 };
                 self.apply(effect, screen)
             }
@@ -290,7 +302,7 @@ impl<'a> Session<'a> {
         match effect {
             None => {}
             Some(Effect::Quit) => return Ok(Goes::End),
-            Some(Effect::Lock(told)) => self.state = State::Locked(Lock::new(told)),
+            Some(Effect::Lock(told)) => self.lock(Lock::new(told)),
             Some(Effect::Ring) => screen.ring()?,
             Some(Effect::Copy(code)) => {
                 screen.copy(&code)?;
@@ -300,7 +312,10 @@ impl<'a> Session<'a> {
                 // There is room: fewer logins wait.
                 let _ = open.line.said.try_send(Said { request, decision });
             }
-            Some(Effect::Prove(pin)) => return self.prove(&pin, screen),
+            Some(Effect::Prove(pin)) => {
+                let proof = open.vault.begin_proof(pin)?;
+                open.proving = Proving(Some(spawn_blocking(|| proof.verdict())));
+            }
             Some(effect) => {
                 if let Err(error) = open.change(effect, self.now_unix) {
                     self.not_changed(error);
@@ -310,25 +325,38 @@ impl<'a> Session<'a> {
         Ok(Goes::On)
     }
 
-    /// A wrong PIN is told, and counts as any other.
-    fn prove(&mut self, pin: &Pin, screen: &mut Screen) -> Result<Goes, AppError> {
-        let now_unix = (self.now_unix)();
-        let State::Open(open) = &mut self.state else {
-            return Ok(Goes::On);
+    fn lock(&mut self, lock: Lock) {
+        self.state = match self.take_state() {
+            State::Open(open) if open.desk.is_proving() => State::Closing(lock, open),
+            _ => State::Locked(lock),
         };
-        match open.vault.prove(pin) {
-            Ok(()) => {
-                let effect = open.desk.proven();
-                self.apply(effect, screen)
+    }
+
+    /// A wrong PIN is told, and counts as any other.
+    fn proven(&mut self, verdict: Verdict, screen: &mut Screen) -> Result<Goes, AppError> {
+        match &mut self.state {
+            State::Open(open) => {
+                let effect = match wrong_pin(open.vault.end_proof(verdict))? {
+                    None => open.desk.proven(),
+                    Some(why) => {
+                        open.desk.not_proven(why, (self.now_unix)());
+                        None
+                    }
+                };
+                return self.apply(effect, screen);
             }
-            Err(error @ VaultError::WrongPin { .. }) => {
-                let error = AppError::from(error);
-                let told = format!("{error}. {}", error.next_step());
-                open.desk.failed(told, now_unix);
-                Ok(Goes::On)
+            State::Closing(_, open) => {
+                let why = wrong_pin(open.vault.end_proof(verdict))?;
+                if let State::Closing(mut lock, _) = self.take_state() {
+                    if let Some(why) = why {
+                        lock.refused(why);
+                    }
+                    self.state = State::Locked(lock);
+                }
             }
-            Err(error) => Err(error.into()),
+            State::Locked(_) | State::Opening(..) => {}
         }
+        Ok(Goes::On)
     }
 
     /// What the tokens refuse is told. What the disk refuses closes the vault: the file says what is true.
@@ -362,6 +390,7 @@ impl<'a> Open<'a> {
             desk: Desk::new(&vault.contents, codes, lock_after_s, now_unix()),
             line: Line::open(&vault.contents, now_unix)?,
             errand: Errand::none(),
+            proving: Proving(None),
             vault,
         })
     }
@@ -477,9 +506,34 @@ impl State<'_> {
             Self::Open(open) => tokio::select! {
                 Some(news) = open.line.news.recv() => Happened::News(news),
                 outcome = open.errand.done() => Happened::Done(Box::new(outcome)),
+                verdict = open.proving.done() => Happened::Proven(verdict),
                 never = &mut open.line.attending => match never {},
             },
+            Self::Closing(_, open) => Happened::Proven(open.proving.done().await),
         }
+    }
+}
+
+impl Proving {
+    /// Waits for it, if there is one.
+    async fn done(&mut self) -> Result<Verdict, AppError> {
+        let Some(work) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        let verdict = work.await.map_err(io::Error::other);
+        self.0 = None;
+        Ok(verdict??)
+    }
+}
+
+/// What is told of a wrong PIN; anything else ends the screen.
+fn wrong_pin(outcome: Result<(), VaultError>) -> Result<Option<String>, AppError> {
+    match outcome.map_err(AppError::from) {
+        Ok(()) => Ok(None),
+        Err(error @ AppError::Vault(VaultError::WrongPin { .. })) => {
+            Ok(Some(format!("{error}. {}", error.next_step())))
+        }
+        Err(error) => Err(error),
     }
 }
 

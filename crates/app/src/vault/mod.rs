@@ -122,6 +122,22 @@ pub struct ClosedVault {
 #[derive(Debug)]
 pub struct Attempt(ClosedVault);
 
+/// A try at the PIN of a vault that is open, counted on the disk before the PIN is looked at. What it computes takes
+/// long, and nothing of the vault.
+#[derive(Debug)]
+pub struct Proof {
+    pin: Pin,
+    file: VaultFile,
+    binding: Binding,
+}
+
+/// What became of a [`Proof`].
+#[derive(Debug)]
+pub struct Verdict(Result<(), WrongPin>);
+
+#[derive(Debug)]
+struct WrongPin;
+
 /// An open vault.
 #[derive(Debug)]
 pub struct OpenVault {
@@ -323,19 +339,35 @@ impl Attempt {
     }
 }
 
+impl Proof {
+    /// Whether it is the PIN.
+    pub fn verdict(self) -> Result<Verdict, VaultError> {
+        let key = VaultKey::derive(&self.pin, &self.file.header, &self.binding)?;
+        let opened = key.open(&self.file);
+        Ok(Verdict(opened.map(drop).map_err(|_| WrongPin)))
+    }
+}
+
 impl OpenVault {
     /// Writes the contents, sealed anew. Wrong PINs that were counted stay so.
     pub fn save(&mut self) -> Result<(), VaultError> {
         self.write().map(drop)
     }
 
-    /// Has the PIN of this vault proven once more: a try that is counted on the disk before the PIN is looked at. A
-    /// right one sets the count back, the tenth wrong one in a row wipes.
-    pub fn prove(&mut self, pin: &Pin) -> Result<(), VaultError> {
+    /// Has the PIN of this vault proven once more, and counts the try. What it comes to is for
+    /// [`OpenVault::end_proof`].
+    pub fn begin_proof(&mut self, pin: Pin) -> Result<Proof, VaultError> {
         self.header.attempts += 1;
-        let file = self.write()?;
-        let key = VaultKey::derive(pin, &self.header, &self.binding)?;
-        if key.open(&file).is_err() {
+        Ok(Proof {
+            pin,
+            file: self.write()?,
+            binding: self.binding.clone(),
+        })
+    }
+
+    /// A right PIN sets the count back, the tenth wrong one in a row wipes.
+    pub fn end_proof(&mut self, Verdict(verdict): Verdict) -> Result<(), VaultError> {
+        if let Err(WrongPin) = verdict {
             return Err(self.folder.wrong_pin(&self.header)?);
         }
         self.header.attempts = 0;

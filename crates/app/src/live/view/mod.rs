@@ -103,6 +103,7 @@ fn keys(desk: &Desk) -> &'static str {
         Panel::Add if desk.adding() == Adding::Asked => "Esc do not wait",
         Panel::Add => "Enter add  Esc leave it",
         Panel::Transfer => transfer::keys(desk),
+        Panel::Prove if desk.is_proving() => "Ctrl-L lock  Ctrl-C quit",
         Panel::Prove => "Enter begin  Esc leave it",
         Panel::Login => "←→ choose  Enter answer  Esc not now",
     }

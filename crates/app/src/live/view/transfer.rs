@@ -62,9 +62,12 @@ pub(super) fn prove(frame: &mut Frame<'_>, area: Rect, desk: &Desk, contents: &C
         return;
     };
     let one = Constraint::Length(1);
-    let [title, body] = Layout::vertical([one, Constraint::Fill(1)]).areas(area);
+    let [title, body, state] = Layout::vertical([one, Constraint::Fill(1), one]).areas(area);
     titled(frame, title, token);
     words(frame, body, PROVE_WORDS);
+    if desk.is_proving() {
+        frame.render_widget(Line::styled("Checking the PIN …", FAINT), state);
+    }
 }
 
 fn titled(frame: &mut Frame<'_>, area: Rect, token: &Token) {
