@@ -8,10 +8,12 @@ use crate::error::AppError;
 use crate::registry::{Answer, Registry, RegistryError};
 use crate::vault::OpenVault;
 use ident::{OpaqueCode, TokenSerial};
-use softtoken::device::{Nonce, SealContext, open_seed};
+use softtoken::device::{AnswerHash, Nonce, SealContext, open_seed};
 use softtoken::link::LinkSecret;
 use softtoken::mobile::{MobileNonceRequest, MobileRequest, MobileResponse, SealedToken};
 use softtoken::{MobileVersion, ServerError, TextError, WireError};
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// A step of a 60-second token. A clock that is further off shows codes that a gateway, which looks
 /// one step either way, refuses.
@@ -81,8 +83,51 @@ pub async fn settle_receipts(vault: &mut OpenVault) -> Result<(), AppError> {
     Ok(())
 }
 
+/// Receipts that are owed, sent again later and later until each is settled.
+#[derive(Debug)]
+pub struct Receipts {
+    owed: Vec<OwedReceipt>,
+    pause: Duration,
+}
+
+impl Receipts {
+    /// How soon one that was not heard is sent again: where the token moved, its new codes are good from then on.
+    const FIRST_PAUSE: Duration = Duration::from_secs(5);
+    const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+    /// Those that contents owe.
+    pub fn owed_by(contents: &Contents) -> Self {
+        Self {
+            owed: contents.owed_receipts().to_vec(),
+            pause: Self::FIRST_PAUSE,
+        }
+    }
+
+    /// Sends all of them once, for the device that has these contents, and tells which were settled.
+    pub async fn send(&mut self, contents: &Contents) -> Vec<(AnswerHash, ReceiptState)> {
+        let mut settled = Vec::new();
+        for owed in std::mem::take(&mut self.owed) {
+            match send_receipt(contents, &owed).await {
+                ReceiptState::Owed => self.owed.push(owed),
+                state => settled.push((owed.answer_hash, state)),
+            }
+        }
+        settled
+    }
+
+    /// Waits until it is time to send them again; not at all, and nothing, where none is owed any more.
+    pub async fn are_due(&mut self) -> Option<()> {
+        if self.owed.is_empty() {
+            return None;
+        }
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(Self::LONGEST_PAUSE);
+        Some(())
+    }
+}
+
 /// Sends one. Refused or confirmed, the registry has decided; only silence is worth another try.
-pub(crate) async fn send_receipt(contents: &Contents, owed: &OwedReceipt) -> ReceiptState {
+async fn send_receipt(contents: &Contents, owed: &OwedReceipt) -> ReceiptState {
     match answer_to_receipt(contents, owed).await {
         Ok(None) => ReceiptState::Confirmed,
         Ok(Some(error)) if error.known() == Some(ServerError::ProofWrong) => ReceiptState::Refused,

@@ -13,6 +13,8 @@ mod common;
 mod foreign;
 mod picture;
 
+use app::activation::Receipts;
+use app::contents::ReceiptState;
 use common::{Chain, NOW, Phone, SmallRegistry};
 use ident::{PinLength, PinPolicy, PinRequirement};
 use otp::{Digest, Digits, Kind, Parameters, Period};
@@ -397,6 +399,26 @@ async fn a_lost_receipt_is_sent_as_soon_as_codes_are_asked_for_and_is_told_until
     let (_, note) = phone.run_noting(&["code", "work"]).await.unwrap();
     assert_eq!(note, "");
     assert!(registry.stock().token(1).is_confirmed);
+}
+
+#[tokio::test]
+async fn a_lost_receipt_is_sent_again_until_it_is_heard() {
+    let registry = SmallRegistry::start().await;
+    registry.stock().loses_receipts = true;
+    let phone = phone_with_token(&registry).await;
+    let contents = phone.contents();
+    let mut receipts = Receipts::owed_by(&contents);
+    assert_eq!(receipts.send(&contents).await, []);
+    registry.stock().token(1).is_confirmed = false;
+    registry.stock().loses_receipts = false;
+    assert_eq!(receipts.are_due().await, Some(()));
+    let heard = contents.owed_receipts()[0].answer_hash;
+    assert_eq!(
+        receipts.send(&contents).await,
+        [(heard, ReceiptState::Confirmed)]
+    );
+    assert!(registry.stock().token(1).is_confirmed);
+    assert_eq!(receipts.are_due().await, None);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Hears the push relay while the screen is open, and sends what the person says.
 
 use super::desk::Pushing;
-use crate::activation::send_receipt;
+use crate::activation::Receipts;
 use crate::contents::{Contents, ReceiptState};
 use crate::error::AppError;
 use crate::push::{Heard, PushFailure, Relay};
@@ -9,6 +9,7 @@ use softtoken::device::AnswerHash;
 use softtoken::push::{Decision, LoginRequest, PushSession};
 use std::convert::Infallible;
 use std::time::Duration;
+use tokio::join;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::sleep;
 
@@ -44,16 +45,37 @@ pub(super) struct Said {
 /// Between the relay and the screen. It has contents of its own: those of the screen change.
 pub(super) struct Attendant<'a> {
     pub(super) contents: Contents,
-    pub(super) said: Receiver<Said>,
     pub(super) news: Sender<News>,
     pub(super) now_unix: &'a (dyn Fn() -> u64 + Sync),
 }
 
 impl Attendant<'_> {
-    /// Attends until it is dropped.
-    pub(super) async fn attend(mut self) -> Infallible {
+    /// Attends until it is dropped, and passes on what is said.
+    pub(super) async fn attend(self, said: Receiver<Said>) -> Infallible {
+        // A token that moves is not here before, and has no logins.
+        let mut receipts = Receipts::owed_by(&self.contents);
+        self.confirm(&mut receipts).await;
+        let (never, ()) = join!(self.hear(said), self.confirm_again(receipts));
+        never
+    }
+
+    /// Tells registries what they have not heard yet.
+    async fn confirm(&self, receipts: &mut Receipts) {
+        for (receipt, state) in receipts.send(&self.contents).await {
+            self.tell(News::Settled(receipt, state)).await;
+        }
+    }
+
+    /// Whether there is a relay or not.
+    async fn confirm_again(&self, mut receipts: Receipts) {
+        while let Some(()) = receipts.are_due().await {
+            self.confirm(&mut receipts).await;
+        }
+    }
+
+    async fn hear(&self, mut said: Receiver<Said>) -> Infallible {
         loop {
-            let error = self.connected().await;
+            let error = self.connected(&mut said).await;
             let why = format!("{error}. {}", error.next_step());
             self.tell(News::Pushing(Pushing::Off(why))).await;
             if is_for_good(&error) {
@@ -64,8 +86,7 @@ impl Attendant<'_> {
     }
 
     /// From finding the relay until it is lost.
-    async fn connected(&mut self) -> AppError {
-        self.confirm().await;
+    async fn connected(&self, said: &mut Receiver<Said>) -> AppError {
         let relay = match Relay::find(&self.contents, (self.now_unix)()).await {
             Ok(relay) => relay,
             Err(error) => return error,
@@ -73,26 +94,15 @@ impl Attendant<'_> {
         let wrong = relay.clock_error().map(|error| error.to_string());
         self.tell(News::Clock(wrong)).await;
         loop {
-            if let Err(error) = self.listen(&relay).await {
+            if let Err(error) = self.listen(&relay, said).await {
                 return error;
             }
             sleep(REOPEN_AFTER).await;
         }
     }
 
-    /// Tells registries what they have not heard yet: a token that moves is not here before.
-    async fn confirm(&mut self) {
-        for owed in self.contents.owed_receipts().to_vec() {
-            let state = send_receipt(&self.contents, &owed).await;
-            if state != ReceiptState::Owed {
-                self.contents.settle_receipt(&owed.answer_hash, state);
-                self.tell(News::Settled(owed.answer_hash, state)).await;
-            }
-        }
-    }
-
     /// Until the stream ends.
-    async fn listen(&mut self, relay: &Relay) -> Result<(), AppError> {
+    async fn listen(&self, relay: &Relay, said: &mut Receiver<Said>) -> Result<(), AppError> {
         let mut requests = relay.listen(&self.contents).await?;
         self.tell(News::Pushing(Pushing::On)).await;
         loop {
@@ -101,7 +111,7 @@ impl Attendant<'_> {
                     Some(heard) => self.pass_on(relay, heard).await,
                     None => return Ok(()),
                 },
-                Some(said) = self.said.recv() => self.answer(relay, &said).await,
+                Some(said) = said.recv() => self.answer(relay, &said).await,
             }
         }
     }

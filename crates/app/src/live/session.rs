@@ -482,12 +482,11 @@ impl<'a> Line<'a> {
         let (said, said_receiver) = channel(ON_THE_WAY);
         let attendant = Attendant {
             contents: contents.twin().map_err(VaultError::from)?,
-            said: said_receiver,
             news: news_sender,
             now_unix,
         };
         Ok(Self {
-            attending: Box::pin(attendant.attend()),
+            attending: Box::pin(attendant.attend(said_receiver)),
             news,
             said,
         })

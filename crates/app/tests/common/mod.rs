@@ -1,6 +1,8 @@
 //! The app as a person runs it, and a small registry to run it against.
 
-use app::vault::Effort;
+use app::contents::Contents;
+use app::pin::Pin;
+use app::vault::{Effort, Folder, Found, Places};
 use app::{AppError, Args, Surroundings, run};
 use axum::Router;
 use axum::body::Bytes;
@@ -91,6 +93,21 @@ impl Phone {
 
     pub(crate) fn set_pin(&self, pin: &str) {
         std::fs::write(self.file("pin"), format!("{pin}\n")).unwrap();
+    }
+
+    /// What is in its vault.
+    pub(crate) fn contents(&self) -> Contents {
+        let places = Places {
+            data: self.file("data"),
+            secrets: self.file("secrets"),
+            machine_id: self.file("machine-id"),
+        };
+        let Found::Vault(vault) = Folder::lock(places).unwrap().look().unwrap() else {
+            panic!("no vault");
+        };
+        let pin = std::fs::read_to_string(self.file("pin")).unwrap();
+        let vault = vault.open(&Pin::parse(pin.trim_end()).unwrap()).unwrap();
+        vault.into_contents()
     }
 
     /// Runs `symbolon app` with these arguments and returns what it printed.
