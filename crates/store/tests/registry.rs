@@ -606,6 +606,50 @@ async fn a_phone_is_sent_to_the_unit_in_the_place_of_the_one_that_provisioned_it
 }
 
 #[tokio::test]
+async fn no_phone_is_sent_to_a_unit_whose_certificates_were_revoked() {
+    let (world, _, tokens) = cluster().await;
+    let why = Remark::parse("stolen").unwrap();
+    let revoked = world
+        .store
+        .revoke_certificates(actor(), product(FIRST), why, NOW);
+    revoked.await.unwrap();
+    assert_eq!(way(&world, tokens[0]).await, None);
+    assert_eq!(way(&world, tokens[1]).await, Some(at("two")));
+    // Enrolled anew, it tells where it is.
+    let told = world
+        .store
+        .put_gateway_address(asking(FIRST, &[]), Some(at("new")));
+    told.await.unwrap();
+    assert_eq!(way(&world, tokens[0]).await, Some(at("new")));
+}
+
+#[tokio::test]
+async fn a_unit_that_is_registered_again_is_where_it_was_unless_it_is_another() {
+    let (world, _, tokens) = cluster().await;
+    let register = async |account| {
+        let registered = world
+            .store
+            .register_product(actor(), account, product(SECOND), NOW);
+        registered.await.unwrap();
+    };
+    let unregistered = async || {
+        let reason = Remark::parse("sold").unwrap();
+        let unregistered = world
+            .store
+            .unregister_product(actor(), product(SECOND), reason, NOW);
+        unregistered.await.unwrap();
+    };
+    unregistered().await;
+    register(account("own")).await;
+    assert_eq!(way(&world, tokens[1]).await, Some(at("two")));
+    unregistered().await;
+    register(account("other")).await;
+    unregistered().await;
+    register(account("own")).await;
+    assert_eq!(way(&world, tokens[1]).await, None);
+}
+
+#[tokio::test]
 async fn no_phone_is_sent_to_a_unit_of_another_account() {
     let (world, _, tokens) = cluster().await;
     let second = product(SECOND);

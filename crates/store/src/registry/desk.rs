@@ -376,9 +376,15 @@ pub(super) async fn licence_row<T: Tx>(
 }
 
 /// Registers a product, also one that was taken off the register. Who had it before, under another
-/// account or until another unit took its place, speaks for it no more, and has no code to do so again. What
-/// was a manager has to be made one anew.
+/// account or until another unit took its place, speaks for it no more, has no code to do so again, and is sent no
+/// phones. What was a manager has to be made one anew.
 async fn put_product<T: Tx>(tx: &mut T, product: &Product) -> Result<(), SqlError> {
+    tx.exec(
+        "DELETE FROM gateway_address WHERE product IN (SELECT serial FROM product
+             WHERE serial = $1 AND (account <> $2 OR successor IS NOT NULL))",
+        &vals![product.serial.as_str(), product.account.as_str()],
+    )
+    .await?;
     for forgotten in [
         "DELETE FROM invitation WHERE product = $1",
         "DELETE FROM manager WHERE serial = $1",

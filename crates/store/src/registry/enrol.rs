@@ -267,8 +267,13 @@ impl Work for RevokeCertificates {
         if changed == 0 {
             return Err(Failure::Refused(DeskRefusal::ProductUnknown(self.product)));
         }
-        tx.exec("DELETE FROM invitation WHERE product = $1", &vals![subject])
-            .await?;
+        // Whoever has the unit now is no gateway: no phone is sent there, until it is enrolled anew and tells it again.
+        for forgotten in [
+            "DELETE FROM invitation WHERE product = $1",
+            "DELETE FROM gateway_address WHERE product = $1",
+        ] {
+            tx.exec(forgotten, &vals![subject]).await?;
+        }
         let (action, reason) = ("revoke-certificates", self.reason.as_str());
         record(tx, &self.actor, action, subject, reason, self.now).await?;
         Ok(())
