@@ -101,19 +101,24 @@ impl KeyUri {
     /// defaults: SHA-1, 6 digits, 30 s. Unknown parameters (`image`, `lock`) are passed over, as are
     /// those of the other kind, but not twice the same one.
     pub fn parse(uri: &str) -> Result<Self, KeyUriError> {
-        Self::with_seed(uri, Seed::from_base32)
+        let rules = Rules {
+            names: stated_names,
+            seed: Seed::from_base32,
+        };
+        Self::parse_by(&rules, uri)
     }
 
-    /// Reads a key URI whose codes another issuer verifies, as [`KeyUri::parse`] does but for the secret: it has the
-    /// length that its issuer chose, written as people copy it.
+    /// Reads a key URI whose codes another issuer verifies, as [`KeyUri::parse`] does but for the names, which are taken
+    /// as near as they can be shown, and the secret: it has the length that its issuer chose, written as people copy it.
     pub fn parse_foreign(uri: &str) -> Result<Self, KeyUriError> {
-        Self::with_seed(uri, Seed::from_foreign_base32)
+        let rules = Rules {
+            names: nearest_names,
+            seed: Seed::from_foreign_base32,
+        };
+        Self::parse_by(&rules, uri)
     }
 
-    fn with_seed(
-        uri: &str,
-        seed: fn(&str) -> Result<Seed, SeedError>,
-    ) -> Result<Self, KeyUriError> {
+    fn parse_by(rules: &Rules, uri: &str) -> Result<Self, KeyUriError> {
         if uri.len() > MAX_URI_BYTES {
             return Err(KeyUriError::TooLong(uri.len()));
         }
@@ -131,20 +136,11 @@ impl KeyUri {
             _ if kind.eq_ignore_ascii_case("hotp") => (Kind::Hotp, Some(query.counter()?)),
             _ => return Err(KeyUriError::Kind),
         };
-        let label = decode(label)?;
-        let (prefix, account) = match label.split_once(':') {
-            Some((prefix, account)) => (Some(prefix), account),
-            None => (None, label.as_str()),
-        };
-        let issuer = query
-            .value("issuer")
-            .or(prefix)
-            .map(str::trim)
-            .filter(|name| !name.is_empty());
+        let Names { issuer, account } = (rules.names)(label, query.value("issuer"))?;
         Ok(Self {
-            issuer: issuer.map(Name::new).transpose()?,
-            account: Name::new(account.trim())?,
-            seed: seed(
+            issuer,
+            account,
+            seed: (rules.seed)(
                 query
                     .value("secret")
                     .ok_or(KeyUriError::Missing("secret"))?,
@@ -226,6 +222,60 @@ impl Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// What is not read of every URI alike.
+struct Rules {
+    /// Of an escaped label and the parameter `issuer`.
+    names: fn(&str, Option<&str>) -> Result<Names, KeyUriError>,
+    seed: fn(&str) -> Result<Seed, SeedError>,
+}
+
+/// Who issued a token, and whose it is.
+struct Names {
+    issuer: Option<Name>,
+    account: Name,
+}
+
+/// Those that stand there, and no others.
+fn stated_names(label: &str, issuer: Option<&str>) -> Result<Names, KeyUriError> {
+    let label = decode(label)?;
+    let (prefix, account) = divided(&label);
+    let issuer = issuer
+        .or(prefix)
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    Ok(Names {
+        issuer: issuer.map(Name::new).transpose()?,
+        account: Name::new(account.trim())?,
+    })
+}
+
+/// The colon that is not escaped divides; some issuers escape that one too, and some name no account.
+fn nearest_names(label: &str, issuer: Option<&str>) -> Result<Names, KeyUriError> {
+    let [prefix, account] = match divided(label) {
+        (Some(prefix), account) => [decode(prefix)?, decode(account)?],
+        (None, label) => {
+            let label = decode(label)?;
+            let (prefix, account) = divided(&label);
+            [prefix.unwrap_or_default(), account].map(|part| Zeroizing::new(part.to_owned()))
+        }
+    };
+    let issuer = issuer
+        .and_then(Name::nearest)
+        .or_else(|| Name::nearest(&prefix));
+    let account = Name::nearest(&account)
+        .or_else(|| issuer.clone())
+        .or_else(|| Name::nearest("Token"));
+    let account = account.ok_or(NameError::Empty)?;
+    Ok(Names { issuer, account })
+}
+
+fn divided(label: &str) -> (Option<&str>, &str) {
+    match label.split_once(':') {
+        Some((prefix, account)) => (Some(prefix), account),
+        None => (None, label),
     }
 }
 

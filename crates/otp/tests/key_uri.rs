@@ -69,6 +69,28 @@ fn absent_parameters_have_the_defaults_of_the_format() {
 }
 
 #[test]
+fn names_of_another_issuer_are_taken_as_near_as_they_can_be_shown() {
+    for (label, issuer, account) in [
+        ("ACME:bob?", Some("ACME"), "bob"),
+        ("ACME%3Abob?", Some("ACME"), "bob"),
+        ("A%3AB:b%3Ab?issuer=A%3AB&", Some("A B"), "b b"),
+        ("ACME:?", Some("ACME"), "ACME"),
+        ("?issuer=ACME&", Some("ACME"), "ACME"),
+        ("ACME:?issuer=Other&", Some("Other"), "Other"),
+        (":bob?issuer=%20&", None, "bob"),
+        ("?", None, "Token"),
+        ("a%00b?", None, "ab"),
+    ] {
+        let text = format!("otpauth://totp/{label}secret=JBSWY3DPEHPK3PXP");
+        let uri = KeyUri::parse_foreign(&text).unwrap();
+        assert_eq!(uri.issuer, issuer.map(name), "{text}");
+        assert_eq!(uri.account, name(account), "{text}");
+    }
+    let broken = KeyUri::parse_foreign("otpauth://totp/a%FF?secret=JBSWY3DP");
+    assert_eq!(broken.unwrap_err(), KeyUriError::Syntax);
+}
+
+#[test]
 fn labels_are_read_as_issuers_write_them() {
     let cases = [
         ("ACME:bob?", Some("ACME"), "bob"),
