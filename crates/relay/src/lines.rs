@@ -16,10 +16,14 @@ pub(crate) struct LineFile {
 }
 
 impl LineFile {
-    /// Reads at most so many octets of the file; the first time, makes it. A last line without its end was
+    /// Reads the file, which has at most so many octets; the first time, makes it. A last line without its end was
     /// never acknowledged, and is cut off.
     pub(crate) fn open(path: &Path, octets_max: u64) -> io::Result<(Self, String)> {
         let mut file = appended(path)?;
+        // What is not read would be cut off as a line without its end.
+        if file.metadata()?.len() > octets_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let mut text = String::new();
         (&mut file).take(octets_max).read_to_string(&mut text)?;
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
@@ -131,6 +135,18 @@ mod tests {
         }
         limit_to(maximum).unwrap();
         lines.append("third\n").unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_refused_and_left_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lines");
+        fs::write(&path, "first\nsecond\n").unwrap();
+        let refused = LineFile::open(&path, 12).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first\nsecond\n");
+        let (_, text) = LineFile::open(&path, 13).unwrap();
+        assert_eq!(text, "first\nsecond\n");
     }
 
     #[test]
