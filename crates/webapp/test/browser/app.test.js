@@ -1,6 +1,7 @@
 // What a person does with the app, in Chromium, against a running token server.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { film, gateway, login, oathtool, Phone, PIN, scene, SCREENS } from "./phone.js";
 
@@ -200,6 +201,32 @@ test("tokens of other issuers leave in a sealed file and come back; those of the
   await other.look("21-import-refused");
   await other.press("Done");
   assert.deepEqual(await other.page.locator(".name").allTextContents(), ["Acme", "Bank", "Cloud"]);
+  await other.discard();
+});
+
+test("a vault of Aegis is opened by the worker, also without a network", async () => {
+  /** @type {{ files: { made_by: string, file: object, password: string | null }[] }} */
+  const { files } = JSON.parse(readFileSync(new URL("../../../app/tests/vectors/foreign.json", import.meta.url), "utf8"));
+  const sealed = files.find(({ made_by, password }) => made_by === "Aegis" && password !== null);
+  const other = await Phone.start();
+  const { page, context } = other;
+  await other.open("#import");
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.reload();
+  await context.setOffline(true);
+  await page.reload();
+  const buffer = Buffer.from(JSON.stringify(sealed?.file));
+  await page.getByLabel("Import a backup").setInputFiles({ name: "aegis.json", mimeType: "application/json", buffer });
+  await page.getByLabel("Password of the file").fill("wrong");
+  await other.press("Open");
+  await other.complains(/does not open this file/);
+  await page.getByLabel("Password of the file").fill(sealed?.password ?? "");
+  const worker = page.waitForEvent("worker");
+  await other.press("Open");
+  assert.match((await worker).url(), /stretch-worker\.js$/);
+  await other.choosePin();
+  await page.getByText("2 tokens added").waitFor();
+  await context.setOffline(false);
   await other.discard();
 });
 
