@@ -86,7 +86,6 @@ impl BindingKind {
 }
 
 /// The machine's half of the key.
-#[derive(Clone)]
 pub(super) struct Binding(Zeroizing<Vec<u8>>);
 
 impl Binding {

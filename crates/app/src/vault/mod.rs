@@ -24,6 +24,7 @@ pub use key::{BindingKind, Effort};
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -128,7 +129,7 @@ pub struct Attempt(ClosedVault);
 pub struct Proof {
     pin: Pin,
     file: VaultFile,
-    binding: Binding,
+    binding: Arc<Binding>,
 }
 
 /// What became of a [`Proof`].
@@ -145,7 +146,7 @@ pub struct OpenVault {
     pub contents: Contents,
     folder: Folder,
     header: Header,
-    binding: Binding,
+    binding: Arc<Binding>,
     key: VaultKey,
     pin_digits: usize,
 }
@@ -279,7 +280,7 @@ impl EmptyFolder {
             contents,
             folder,
             header,
-            binding,
+            binding: Arc::new(binding),
             key,
             pin_digits: pin.digits(),
         };
@@ -330,7 +331,7 @@ impl Attempt {
             contents,
             folder,
             header,
-            binding,
+            binding: Arc::new(binding),
             key,
             pin_digits,
         };
@@ -361,7 +362,7 @@ impl OpenVault {
         Ok(Proof {
             pin,
             file: self.write()?,
-            binding: self.binding.clone(),
+            binding: Arc::clone(&self.binding),
         })
     }
 
