@@ -403,7 +403,7 @@ mod tests {
     #[test]
     fn a_new_password_is_compared_once_with_each_that_may_not_come_again() {
         let [current, new] = ["current", "new"].map(hash);
-        let five = (0..5).map(|number| format!("1 {}", hash(&number.to_string()).to_phc()));
+        let five = (0..5).map(|number| format!("1 {}", hash(&number.to_string()).as_phc()));
         let five = History::parse(&five.collect::<Vec<_>>().join("\n")).unwrap();
         let changes = ("min-change-characters", "1");
         let former = ("reuse-password", "disable");

@@ -450,8 +450,7 @@ impl Logins {
         let verified = match outcome {
             Computed::Password(Ok(verified)) => verified,
             Computed::Password(Err(why)) => {
-                let (name, origin) = (&begun.name, &begun.origin);
-                self.settle(name, origin, PasswordOutcome::Undecided, now);
+                self.settle(&begun, PasswordOutcome::Undecided, now);
                 return Progress::Undecided(why.into());
             }
             Computed::NewPassword(hashed) => return self.hashed_anew(begun, *hashed, now),
