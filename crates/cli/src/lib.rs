@@ -41,9 +41,9 @@ mod words;
 pub use complete::{Completion, Keys};
 pub use filter::Output;
 pub use session::{
-    Action, Backup, BackupPassword, CertificateAction, Command, Destination, Extent, Family,
-    FileName, Host, MoveStep, MoveTokens, NewKey, Ping, PingOptions, Recovery, RecoveryStep,
-    Remote, Requested, Restore, RestoreSource, SeedKey, Session, Step, Synchronise, TakeIn,
-    TestAuthserver, TestLogin, TestToken, Told,
+    Action, Backup, BackupPassword, CertificateAction, CheckLogin, Command, Destination, Extent,
+    Family, FileName, Host, MoveStep, MoveTokens, NewKey, Ping, PingOptions, Recovery,
+    RecoveryStep, Remote, Requested, Restore, RestoreSource, SeedKey, Session, Step, Synchronise,
+    TakeIn, TestAuthserver, TestLogin, TestToken, Told,
 };
-pub use words::LINE_MAX;
+pub use words::{LINE_MAX, quoted};

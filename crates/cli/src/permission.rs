@@ -73,6 +73,7 @@ fn needs(verb: Verb) -> Needs {
         Verb::MoveTokens(Moving::Export) => Needs::SecretsOut,
         Verb::TokenInfo
         | Verb::TestToken
+        | Verb::CheckLogin
         | Verb::LoginsOfAnyone
         | Verb::LoginsOfUser
         | Verb::LoginsOfClient

@@ -54,7 +54,7 @@ use passing::Passing;
 pub(crate) use place::Context;
 use place::{Base, Level, Place};
 use references::Pending;
-pub use step::{Command, Step, Synchronise, TestToken};
+pub use step::{CheckLogin, Command, Step, Synchronise, TestToken};
 use unfinished::Unfinished;
 
 /// Logins that are shown when no number is asked for.
@@ -645,6 +645,7 @@ impl Session {
                 Command::TestAuthserver(authserver::test(vdom, kind, words)?)
             }
             Verb::TestLogin => return self.test_login(vdom, words, output),
+            Verb::CheckLogin => self.check_login(words)?,
             Verb::TestToken => Command::TestToken(arguments::test_token(vdom, words)?),
             Verb::TokenInfo => {
                 let serial = words
@@ -704,6 +705,19 @@ impl Session {
             .within(self.context())
             .seen_with(self.permission.rights());
         Ok(run_into(Command::List(listing), output))
+    }
+
+    fn check_login(&self, words: &[String]) -> Result<Command, Complaint> {
+        let typed = words.first().map_or("", String::as_str);
+        let vdom = match words.get(1) {
+            Some(name) => arguments::vdom(name)?,
+            None => self.vdom(),
+        };
+        self.permission.enter(vdom)?;
+        Ok(Command::CheckLogin(CheckLogin {
+            typed: typed.into(),
+            person: arguments::person(vdom, typed)?,
+        }))
     }
 
     fn logins(&self, of: Whose, last: u32) -> Command {

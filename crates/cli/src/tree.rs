@@ -127,6 +127,7 @@ pub(crate) enum Verb {
     Sync,
     TestToken,
     TestLogin,
+    CheckLogin,
     ActivateTokens,
     TakeIn(Intake),
     MoveTokens(Moving),
@@ -200,6 +201,7 @@ impl Verb {
             | Self::Sync
             | Self::TestToken
             | Self::TestLogin
+            | Self::CheckLogin
             | Self::ActivateTokens
             | Self::TakeIn(_)
             | Self::MoveTokens(_)

@@ -153,7 +153,7 @@ impl Quoting {
 }
 
 /// A word in double quotes, as `show` prints it and [`Line::parse`] reads it.
-pub(crate) fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let mut quoted = String::with_capacity(word.len() + 2);
     quoted.push('"');
     quoted.push_str(&Quoting::Double.escaped(word));

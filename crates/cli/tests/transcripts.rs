@@ -58,6 +58,7 @@ transcripts! {
     delivery
     diagnose_debug
     diagnose_logins
+    login_check
     diagnose_radius
     diagnose_security
     diagnose_verification

@@ -6,6 +6,7 @@
 //! `store::consume`, which makes the spent step durable, turns it into one.
 
 mod codes;
+pub mod outlook;
 pub mod trial;
 
 use ident::{RegistrationId, TokenSerial};
@@ -133,6 +134,23 @@ pub struct Person {
 }
 
 impl Person {
+    /// Why nobody is let in by this record, if so.
+    fn closed(&self) -> Option<Reason> {
+        (self.status == Switch::Disable).then_some(Reason::UserDisabled)
+    }
+
+    /// Why nobody is let in by its password any more, if so.
+    fn outlived(&self, now: Timestamp) -> Option<Reason> {
+        let is_over = |validity: Validity| validity.ends <= now;
+        let is_over = self.validity.is_some_and(is_over);
+        is_over.then_some(Reason::PasswordExpired)
+    }
+
+    /// Whether something could stand in the place of a token's code now.
+    fn may_recover(&self, now: Timestamp) -> bool {
+        self.factor.is_a_token() && self.recovery.iter().any(|held| held.is_open(now))
+    }
+
     /// Whether a proof is worth anything with what the person has now, see [`Proof::holds`].
     fn is_proven_by(&self, proof: &Proof) -> bool {
         let former = self.former.map(Credential::Stored);
@@ -226,6 +244,35 @@ impl Factor {
             Self::TokenMissing | Self::TokenWithoutSeed(_) | Self::Token { .. }
         )
     }
+
+    /// What is asked for, or why nothing that could be presented would do.
+    fn asked(&self) -> Result<Asked<'_>, Refusal> {
+        match self {
+            Self::None => Ok(Asked::Nothing),
+            Self::Required => Err(Refusal::because(Reason::SecondFactorRequired)),
+            Self::TokenMissing => Err(Refusal::because(Reason::TokenMissing)),
+            Self::TokenWithoutSeed(token) => {
+                Err(Refusal::because(Reason::TokenWithoutSeed).of_token(*token))
+            }
+            Self::Token {
+                verifier,
+                usability,
+            } => match unusable(*usability) {
+                Some(reason) => Err(Refusal::because(reason).of_token(verifier.serial)),
+                None => Ok(Asked::Token(verifier)),
+            },
+            Self::Sent(to) => Ok(Asked::Sent(to)),
+            Self::AddressMissing => Err(Refusal::because(Reason::AddressMissing)),
+            Self::SentCodesRefused => Err(Refusal::because(Reason::SentCodesRefused)),
+        }
+    }
+}
+
+/// What is asked for besides the first factor, where something would do.
+enum Asked<'a> {
+    Nothing,
+    Token(&'a Verifier),
+    Sent(&'a Address),
 }
 
 /// All that the decision reads, taken at one moment.
@@ -614,42 +661,27 @@ fn judged(
         Ok(person) => person,
         Err(reason) => return refuse(Refusal::because(reason)),
     };
-    if person.factor.is_a_token() {
-        if let Some(code) = submitted.and_then(RecoveryCode::parse) {
-            return recovered(person, proof, &code, counter, now);
-        }
-        let may_recover = person.recovery.iter().any(|held| held.is_open(now));
-        if submitted.is_none() && may_recover && facts.position.is_asked() {
-            return Second::Challenge(proof);
-        }
+    if person.factor.is_a_token()
+        && let Some(code) = submitted.and_then(RecoveryCode::parse)
+    {
+        return recovered(person, proof, &code, counter, now);
     }
-    let (verifier, usability) = match &person.factor {
-        Factor::None if proof.client().is_some() => {
+    if submitted.is_none() && person.may_recover(now) && facts.position.is_asked() {
+        return Second::Challenge(proof);
+    }
+    let verifier = match person.factor.asked() {
+        Err(refusal) => return refuse(refusal),
+        Ok(Asked::Token(verifier)) => verifier,
+        Ok(Asked::Nothing) if proof.client().is_some() => {
             return refuse(Refusal::because(Reason::SecondFactorMissing));
         }
-        Factor::None if facts.position == CodePosition::Beside => {
+        Ok(Asked::Nothing) if facts.position == CodePosition::Beside => {
             return refuse(Refusal::because(Reason::CodeUnneeded));
         }
-        Factor::None => {
+        Ok(Asked::Nothing) => {
             return consume(proof, Spend::Nothing, now);
         }
-        Factor::Required => {
-            return refuse(Refusal::because(Reason::SecondFactorRequired));
-        }
-        Factor::TokenMissing => return refuse(Refusal::because(Reason::TokenMissing)),
-        Factor::TokenWithoutSeed(token) => {
-            let refusal = Refusal::because(Reason::TokenWithoutSeed);
-            return refuse(refusal.of_token(*token));
-        }
-        Factor::Token {
-            verifier,
-            usability,
-        } => (verifier, *usability),
-        Factor::AddressMissing => return refuse(Refusal::because(Reason::AddressMissing)),
-        Factor::SentCodesRefused => {
-            return refuse(Refusal::because(Reason::SentCodesRefused));
-        }
-        Factor::Sent(to) => {
+        Ok(Asked::Sent(to)) => {
             return match (submitted, facts.position.is_asked()) {
                 (Some(_), _) if facts.position.is_unasked() => {
                     refuse(Refusal::because(Reason::SentCodeUnasked))
@@ -661,9 +693,6 @@ fn judged(
             };
         }
     };
-    if let Some(reason) = unusable(usability) {
-        return refuse(Refusal::because(reason).of_token(verifier.serial));
-    }
     let Some(submitted) = submitted else {
         return if facts.position.is_asked() {
             Second::Challenge(proof)
@@ -862,17 +891,16 @@ fn admitted<'a>(facts: &'a Facts, proof: &Proof, now: Timestamp) -> Result<&'a P
     let person = person
         .filter(|person| &person.name == proof.person())
         .ok_or(Reason::UserUnknown)?;
-    if person.status == Switch::Disable {
-        return Err(Reason::UserDisabled);
+    if let Some(reason) = person.closed() {
+        return Err(reason);
     }
     if !person.is_proven_by(proof) {
         return Err(Reason::ChangedMeanwhile);
     }
-    let is_over = |validity: Validity| validity.ends <= now;
-    if proof.client().is_none() && person.validity.is_some_and(is_over) {
-        return Err(Reason::PasswordExpired);
+    match person.outlived(now) {
+        Some(reason) if proof.client().is_none() => Err(reason),
+        _ => Ok(person),
     }
-    Ok(person)
 }
 
 fn refuse(refusal: Refusal) -> Second {

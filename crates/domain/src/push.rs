@@ -5,13 +5,16 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use data_encoding::HEXLOWER;
-use ident::{RegistrationId, TokenSerial};
+use ident::{RegistrationId, TokenKind, TokenSerial};
 
 use crate::bounded::Bounded;
+use crate::login::{Factor, Facts};
 use crate::name::CanonicalName;
 use crate::reason::Reason;
+use crate::settings::PushSettings;
 use crate::source::Network;
 use crate::time::{Span, Timestamp};
+use crate::token::Usability;
 
 /// Requests of one person that nobody has answered yet: a second would be approved for the first.
 const OUTSTANDING_MAX: usize = 1;
@@ -31,6 +34,19 @@ const REPORTED_SPAN: Span = Span::from_hours(1);
 const PEOPLE_MAX: usize = 100_000;
 /// A count is forgotten when nobody was asked for so long.
 const FORGOTTEN_AFTER: Span = Span::from_days(1);
+
+/// The token by which a person can be asked, if people are and it is on a phone.
+pub fn offered(facts: &Facts, settings: &PushSettings) -> Option<TokenSerial> {
+    match &facts.person.as_ref()?.factor {
+        Factor::Token {
+            verifier,
+            usability: Usability::Usable,
+        } if verifier.serial.kind() == TokenKind::Mobile && settings.is_enabled() => {
+            Some(verifier.serial)
+        }
+        _ => None,
+    }
+}
 
 /// The random name of one request.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

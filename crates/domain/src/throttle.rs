@@ -217,10 +217,7 @@ pub struct PasswordCounter {
 impl PasswordCounter {
     /// Counts the attempt as a failure before it is evaluated, or refuses to evaluate it.
     pub fn reserve(&mut self, limit: PasswordLimit, now: Timestamp) -> Result<(), Throttled> {
-        // Logins that run side by side come with moments out of order: without a wait there is no moment to
-        // wait for.
-        if self.failures >= limit.threshold && limit.duration > Span::ZERO {
-            let open_again = self.last.after(limit.duration);
+        if let Some(open_again) = self.open_again(limit) {
             if open_again > now {
                 return Err(Throttled::Until(open_again));
             }
@@ -233,6 +230,14 @@ impl PasswordCounter {
         self.count();
         self.last = now;
         Ok(())
+    }
+
+    /// Until when the source waits or waited, if it has used up its tries.
+    pub fn open_again(&self, limit: PasswordLimit) -> Option<Timestamp> {
+        // Logins that run side by side come with moments out of order: without a wait there is no moment to
+        // wait for.
+        let waits = self.failures >= limit.threshold && limit.duration > Span::ZERO;
+        waits.then(|| self.last.after(limit.duration))
     }
 
     /// As [`Self::reserve`], but a guess that is open already is evaluated however many others failed: whoever
@@ -347,14 +352,22 @@ pub struct NameRate {
 impl NameRate {
     /// Counts the attempt as a failure before it is evaluated, or refuses to evaluate it.
     pub fn reserve(&mut self, standing: Standing, now: Timestamp) -> Result<(), Throttled> {
-        let clear = self.clear.max(now).after(NAME_INTERVAL);
-        let room = NAME_INTERVAL.micros().saturating_mul(standing.burst());
-        let open = clear.before(Span::from_micros(room));
+        let open = self.open_again(standing, now);
         if open > now {
             return Err(Throttled::Until(open));
         }
-        self.clear = clear;
+        self.clear = self.with_one_more(now);
         Ok(())
+    }
+
+    /// From when on a source of this standing may present another password.
+    pub fn open_again(self, standing: Standing, now: Timestamp) -> Timestamp {
+        let room = NAME_INTERVAL.micros().saturating_mul(standing.burst());
+        self.with_one_more(now).before(Span::from_micros(room))
+    }
+
+    fn with_one_more(self, now: Timestamp) -> Timestamp {
+        self.clear.max(now).after(NAME_INTERVAL)
     }
 
     /// Takes a reservation back: the password was right, or the outcome is not known.
@@ -390,10 +403,15 @@ pub struct SourceCounter {
 impl SourceCounter {
     /// Whether the source is listened to now.
     pub fn admit(&self, now: Timestamp) -> Result<(), Throttled> {
-        if self.until > now {
-            return Err(Throttled::Until(self.until));
+        match self.shut_out_until(now) {
+            Some(until) => Err(Throttled::Until(until)),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Until when the source is not listened to, if it is not.
+    pub fn shut_out_until(&self, now: Timestamp) -> Option<Timestamp> {
+        Some(self.until).filter(|until| *until > now)
     }
 
     /// Counts a wrong login, and begins a blackout where it is one too many.

@@ -15,21 +15,43 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 
 /// What ends the output of a pipe: a NUL before the exit status.
 const END: u8 = 0;
+/// The exit status of lines that were all done.
+const DONE: &str = "0\n";
+/// Octets of one line's answer at most: many times what is said of one user.
+const ANSWER_MAX: u64 = 1 << 20;
 
 /// Connects standard input and output with the console of the gateway at `socket`.
 pub(crate) fn run(socket: &Path) -> Result<ExitCode> {
-    let stream = UnixStream::connect(socket).with_context(|| {
-        format!(
-            "cannot connect to {}; is 'symbolon up' running with this --data? ('symbolon gateway' will do)",
-            socket.display()
-        )
-    })?;
+    let stream = connect(socket)?;
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         terminal(&stream)?;
         Ok(ExitCode::SUCCESS)
     } else {
         pipe(&stream)
     }
+}
+
+/// Has one line done as a script's: what it says, and whether it was done.
+pub(crate) fn run_line(socket: &Path, line: &str) -> Result<(String, bool)> {
+    let mut stream = connect(socket)?;
+    write!(stream, "{}\n{line}\n", Greeting::Pipe)?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut answer = Vec::new();
+    stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
+    let answer = String::from_utf8(answer).context("the gateway's answer is no text")?;
+    let Some((text, status)) = answer.split_once(char::from(END)) else {
+        bail!("the gateway ended before the line was done");
+    };
+    Ok((text.to_owned(), status == DONE))
+}
+
+fn connect(socket: &Path) -> Result<UnixStream> {
+    UnixStream::connect(socket).with_context(|| {
+        format!(
+            "cannot connect to {}; is 'symbolon up' running with this --data? ('symbolon gateway' will do)",
+            socket.display()
+        )
+    })
 }
 
 /// What a client sends of somebody who types this at a terminal of unknown size.
@@ -65,7 +87,7 @@ fn pipe(mut stream: &UnixStream) -> Result<ExitCode> {
         copied => copied?,
     }
     match output.status.as_deref().map(str::from_utf8) {
-        Some(Ok("0\n")) => Ok(ExitCode::SUCCESS),
+        Some(Ok(DONE)) => Ok(ExitCode::SUCCESS),
         Some(Ok(_)) => Ok(ExitCode::FAILURE),
         _ => bail!("the gateway ended before the last line was done"),
     }

@@ -11,6 +11,7 @@ mod config;
 mod console;
 mod demo;
 mod desk;
+mod doctor;
 mod ending;
 mod enrol;
 mod https_client;
@@ -58,6 +59,8 @@ enum Command {
     App(app::Args),
     /// Log in over RADIUS, as a VPN gateway does for its users
     Login(login::LoginArgs),
+    /// Say what is the matter: whether a user could log in now, and what would stop that
+    Doctor(doctor::DoctorArgs),
     /// Walk one token from its licence to a login, on a system of its own
     Demo(demo::DemoArgs),
     /// Write the manual of the administrator's command line, in Markdown
@@ -160,6 +163,7 @@ fn run(command: Command) -> Result<ExitCode> {
             ended
         }
         Command::Login(args) => login::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         Command::Manual(args) => manual::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -53,14 +53,7 @@ pub struct LoginTest<'a> {
 /// A line for each stage in the order of the decision, and the verdict as `diagnose login show` has it.
 pub fn login_test(test: &LoginTest<'_>) -> String {
     let name = printable(test.person.bare());
-    let place = match test.person.realm() {
-        Realm::Vdom(vdom) => format!("VDOM {vdom}"),
-        Realm::Administrators => "administrators".to_owned(),
-    };
-    let mut text = format!(
-        "name: '{}' is looked up as '{name}' in {place}\n",
-        printable(test.typed)
-    );
+    let mut text = looked_up(test.typed, test.person);
     let verdict = verdict(test.tried);
     match test.standing {
         Some(standing) => {
@@ -71,16 +64,22 @@ pub fn login_test(test: &LoginTest<'_>) -> String {
     }
 }
 
+/// As what a name is looked up, and where.
+pub(super) fn looked_up(typed: &str, person: &CanonicalName) -> String {
+    let place = match person.realm() {
+        Realm::Vdom(vdom) => format!("VDOM {vdom}"),
+        Realm::Administrators => "administrators".to_owned(),
+    };
+    format!(
+        "name: '{}' is looked up as '{}' in {place}\n",
+        printable(typed),
+        printable(person.bare())
+    )
+}
+
 fn stages(name: &str, standing: &Standing, test: &LoginTest<'_>) -> String {
-    let status = match standing.status {
-        Switch::Enable => "enabled",
-        Switch::Disable => "disabled",
-    };
-    let keeper = match &standing.keeper {
-        Keeper::Here => "kept here".to_owned(),
-        Keeper::Backend(backend) => format!("known to {}", printable(&backend.to_string())),
-        Keeper::Nobody => "not set".to_owned(),
-    };
+    let status = status(standing.status);
+    let keeper = keeper(&standing.keeper);
     let ends = standing
         .password_ends
         .map_or_else(String::new, |ends| format!(", good until {ends}"));
@@ -89,11 +88,7 @@ fn stages(name: &str, standing: &Standing, test: &LoginTest<'_>) -> String {
         Password::NotProven => "not right",
         Password::NotLookedAt => "not looked at",
     };
-    let looked_at = match standing.throttled {
-        None => "codes are looked at".to_owned(),
-        Some(Throttled::Until(moment)) => format!("none is looked at before {moment}"),
-        Some(Throttled::Blocked) => "none is looked at any more".to_owned(),
-    };
+    let looked_at = looked_at(standing.throttled);
     format!(
         "record: user local '{name}', {status}\n\
          wrong codes: {} in 31 days; {looked_at}\n\
@@ -106,7 +101,30 @@ fn stages(name: &str, standing: &Standing, test: &LoginTest<'_>) -> String {
     )
 }
 
-fn second_factor(standing: &Standing) -> String {
+pub(super) fn status(status: Switch) -> &'static str {
+    match status {
+        Switch::Enable => "enabled",
+        Switch::Disable => "disabled",
+    }
+}
+
+pub(super) fn keeper(keeper: &Keeper) -> String {
+    match keeper {
+        Keeper::Here => "kept here".to_owned(),
+        Keeper::Backend(backend) => format!("known to {}", printable(&backend.to_string())),
+        Keeper::Nobody => "not set".to_owned(),
+    }
+}
+
+pub(super) fn looked_at(throttled: Option<Throttled>) -> String {
+    match throttled {
+        None => "codes are looked at".to_owned(),
+        Some(Throttled::Until(moment)) => format!("none is looked at before {moment}"),
+        Some(Throttled::Blocked) => "none is looked at any more".to_owned(),
+    }
+}
+
+pub(super) fn second_factor(standing: &Standing) -> String {
     let needed = match &standing.needed {
         Needed::Nothing => "none".to_owned(),
         Needed::Anything => "none, and one is required".to_owned(),

@@ -8,6 +8,7 @@ mod configuration;
 mod intake;
 mod keeping;
 mod log;
+mod login_check;
 mod login_test;
 mod logins;
 mod moving;
@@ -37,6 +38,7 @@ pub use keeping::{
     phones_unasked, remark, restored, revision, revision_head,
 };
 pub use log::{LogLines, log_deleted, log_verified};
+pub use login_check::{CHECK_VERDICT, LoginCheck, PushCheck, TokenCheck, login_check};
 pub use login_test::{LoginTest, Password, TriesLeft, login_test};
 pub use logins::login;
 pub use moving::{MovedIn, MovedOut, move_request, moved_in, moved_out};

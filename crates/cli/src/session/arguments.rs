@@ -26,6 +26,10 @@ pub(super) fn person(vdom: Vdom, word: &str) -> Result<CanonicalName, Complaint>
         .map_err(|error| Complaint::value(word, error.to_string()))
 }
 
+pub(super) fn vdom(word: &str) -> Result<Vdom, Complaint> {
+    Vdom::parse(word).map_err(|error| Complaint::value(word, error.to_string()))
+}
+
 pub(super) fn count(word: &str) -> Result<u32, Complaint> {
     let count = word
         .parse()

@@ -10,7 +10,7 @@ use domain::vdom::Vdom;
 
 use super::entry::Entry;
 use super::place::{Base, Level};
-use super::{AdminError, Invocation, bad_value, is_child, printable, refuse, run};
+use super::{AdminError, Invocation, arguments, bad_value, is_child, printable, refuse, run};
 use super::{Asked, Awaited, Command, Complaint, GLOBAL_PLACE, Leave, Refused, Session, Step};
 
 /// What is asked before a table is cleared.
@@ -38,7 +38,7 @@ impl Session {
 
     pub(super) fn edit(&mut self, key: &str) -> Result<Step, Complaint> {
         if self.is_among_vdoms() {
-            let vdom = vdom(key)?;
+            let vdom = arguments::vdom(key)?;
             self.permission.enter(vdom)?;
             self.awaited = Some(Awaited::Vdom(vdom));
             return Ok(self.fetch(&VDOM, key));
@@ -350,8 +350,4 @@ pub(super) fn check_key(table: &'static Table, key: &str) -> Result<(), Complain
         KeyForm::Name(_) | KeyForm::Number(_) => return Ok(()),
     };
     Err(Complaint::field(declared.name, key, plain))
-}
-
-fn vdom(name: &str) -> Result<Vdom, Complaint> {
-    Vdom::parse(name).map_err(|error| Complaint::value(name, error.to_string()))
 }

@@ -1,6 +1,7 @@
 //! What a session wants done.
 
 use domain::admin::Operation;
+use domain::name::CanonicalName;
 use domain::query::Query;
 use domain::schema::Place;
 use domain::vdom::Vdom;
@@ -60,6 +61,9 @@ pub enum Command {
     /// Take the decision about a login to its end ([`domain::login::trial`]), spend nothing, print
     /// [`login_test`](crate::render::login_test).
     TestLogin(TestLogin),
+    /// Tell how a person's next login looks ([`domain::login::outlook`]), and print
+    /// [`login_check`](crate::render::login_check).
+    CheckLogin(CheckLogin),
     /// Ask a directory or RADIUS server, and print what
     /// [`authserver`](crate::render::authserver) makes of its answer.
     TestAuthserver(TestAuthserver),
@@ -82,6 +86,15 @@ pub enum Command {
     Revisions,
     /// Delete a revision.
     RemoveRevision(u32),
+}
+
+/// `diagnose login check`.
+#[derive(Debug)]
+pub struct CheckLogin {
+    /// The name as it was typed.
+    pub typed: Box<str>,
+    /// By which it is looked up.
+    pub person: CanonicalName,
 }
 
 /// `execute fortitoken sync`.

@@ -1,6 +1,6 @@
 //! `diagnose`: what is looked at, and what is shown while it happens.
 
-use domain::schema::{FORTITOKEN, LOCAL, RADIUS_CLIENT};
+use domain::schema::{FORTITOKEN, LOCAL, RADIUS_CLIENT, VDOM};
 
 use super::{Argument, Kind, Node, Verb, actions, command, group, log, optional, required};
 use crate::debug::{Application, Change, Switch};
@@ -105,6 +105,23 @@ pub(super) static DIAGNOSE: &[Node] = &[
                         "code",
                         "Token code; asked for where it is left out.",
                         Kind::Word,
+                    ),
+                ],
+            ),
+            command(
+                "check",
+                "Whether a user could log in now, and what would stop that. Nothing is tried or counted.",
+                Verb::CheckLogin,
+                &[
+                    required(
+                        "name",
+                        "User name, as the user types it.",
+                        Kind::Entry(&LOCAL),
+                    ),
+                    optional(
+                        "vdom",
+                        "Virtual domain of the user; this one where it is left out.",
+                        Kind::Entry(&VDOM),
                     ),
                 ],
             ),

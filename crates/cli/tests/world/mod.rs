@@ -48,6 +48,7 @@ mod hardware;
 mod intake;
 mod keeping;
 mod log;
+mod login_check;
 mod login_test;
 mod network;
 mod radius;
@@ -293,6 +294,11 @@ impl World {
                     .any(|user| *user.name.canonical() == asked.person);
                 let token = self.tokens[1].serial;
                 login_test::tested(&asked, exists, token, &self.tries)
+            }
+            Command::CheckLogin(asked) => {
+                let mut users = self.users.iter();
+                let user = users.find(|user| *user.name.canonical() == asked.person);
+                login_check::checked(&asked, user, &self.tokens, self.now)
             }
             Command::TestAuthserver(asked) => {
                 let server = &asked.server;

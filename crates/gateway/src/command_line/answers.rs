@@ -350,6 +350,14 @@ impl Executor {
     }
 
     async fn logins(&self, asked: &Logins, printer: &Printer) -> Result<(), Cut> {
+        for row in self.login_rows(asked).await? {
+            printer.print(render::login(&row)).await?;
+        }
+        Ok(())
+    }
+
+    /// Logins, the latest last.
+    pub(super) async fn login_rows(&self, asked: &Logins) -> Result<Vec<LoginRow>, Undecided> {
         let mut rows = Vec::new();
         let wanted = usize::try_from(asked.last).unwrap_or(usize::MAX);
         let mut before = i64::MAX;
@@ -366,10 +374,8 @@ impl Executor {
                 .filter_map(|recorded| row(recorded, asked, &findings));
             rows.extend(fitting.take(wanted - rows.len()));
         }
-        for row in rows.iter().rev() {
-            printer.print(render::login(row)).await?;
-        }
-        Ok(())
+        rows.reverse();
+        Ok(rows)
     }
 
     /// What refusals with numbers in this range turned out to be.

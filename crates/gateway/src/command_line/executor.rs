@@ -187,6 +187,7 @@ impl Executor {
             Command::Synchronise(asked) => self.synchronise(&asked, actor, &printer).await,
             Command::TestAuthserver(asked) => self.test_authserver(asked, &printer).await,
             Command::TestLogin(asked) => self.test_login(asked, actor, &printer).await,
+            Command::CheckLogin(asked) => self.check_login(&asked, &printer).await,
             Command::TestToken(asked) => self.test_token(&asked, &printer).await,
             Command::List(listing) => self.list(listing, actor, &printer).await,
             Command::Ask(query) => self.ask(query, &printer).await,

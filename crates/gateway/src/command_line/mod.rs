@@ -13,6 +13,7 @@ mod input;
 mod intake;
 mod interrupt;
 mod keeping;
+mod login_check;
 mod login_test;
 mod moving;
 mod new_password;

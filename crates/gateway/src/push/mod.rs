@@ -17,18 +17,18 @@ use std::time::Duration;
 
 use axum::Router;
 use cli::debug::{Application, Source};
-use domain::login::{Factor, Facts, Origin, Refusal};
+use domain::login::{Facts, Origin, Refusal};
 use domain::name::CanonicalName;
-use domain::push::{Allowances, NotAsked, Number, Outstanding, Said, Session};
+use domain::push::{Allowances, NotAsked, Number, Outstanding, Said, Session, offered};
 use domain::reason::Reason;
 use domain::settings::PushSettings;
 use domain::source::Network;
 use domain::time::Timestamp;
-use domain::token::{Stage, Usability};
+use domain::token::Stage;
 use domain::user::Switch;
 use domain::vdom::Vdom;
 use https::Chosen;
-use ident::{RegistrationId, TokenKind, TokenSerial};
+use ident::{RegistrationId, TokenSerial};
 use softtoken::device::{DeviceKeys, SealingPrivateKey};
 use softtoken::link::SpkiPin;
 use softtoken::push::{
@@ -233,16 +233,7 @@ impl Pushes {
 
     /// The token by which a person can be asked, if pushes are on and it is on a phone.
     pub(crate) fn offered(&self, facts: &Facts) -> Option<TokenSerial> {
-        let person = facts.person.as_ref()?;
-        match &person.factor {
-            Factor::Token {
-                verifier,
-                usability: Usability::Usable,
-            } if verifier.serial.kind() == TokenKind::Mobile && self.settings().is_enabled() => {
-                Some(verifier.serial)
-            }
-            _ => None,
-        }
+        offered(facts, &self.settings())
     }
 
     /// Asks a person on the phone. What comes back is the state of the challenge that the answer is waited for

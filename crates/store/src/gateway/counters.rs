@@ -1,5 +1,7 @@
 //! The counters that bound guessing, as memory keeps them.
 
+mod limits;
+
 use std::collections::HashMap;
 
 use domain::bounded::Bounded;

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use cli::debug::{Application, Source};
 use domain::backend::{Backend, BackendName, Protocol, Server};
+use domain::login::outlook::KnownBackend;
 use domain::password::{BackendCheck, PasswordVerified, Presented};
 use domain::reason::Reason;
 use domain::remote::Told;
@@ -248,6 +249,17 @@ impl Backends {
                 }
             }
             Answer::None(why) => Checked::Undecided(format!("{}: {why}", account.backend)),
+        }
+    }
+
+    /// What is known of a backend's servers without asking them.
+    pub(crate) fn known(&self, name: &BackendName) -> KnownBackend {
+        let backend = self.store.backend(name);
+        KnownBackend {
+            name: name.clone(),
+            servers: backend.map_or_else(Vec::new, |backend| {
+                self.servers.known(&backend, Instant::now())
+            }),
         }
     }
 

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use domain::backend::{Backend, Rank, Revision, Server};
+use domain::login::outlook::KnownServer;
+use domain::time::Span;
 use tokio::sync::Semaphore;
 
 use super::duration;
@@ -58,6 +60,25 @@ impl Servers {
         };
         servers.sort_by_key(is_last);
         servers
+    }
+
+    /// The same, and for how long yet each counts as silent.
+    pub(super) fn known(&self, backend: &Backend, now: Instant) -> Vec<KnownServer> {
+        let order = self.order(backend, now);
+        let states = self.lock();
+        let known = order.into_iter().map(|server| {
+            let state = states.get(&(backend.revision, server.rank));
+            let until = state.and_then(|state| state.last_until);
+            let left = until.and_then(|until| until.checked_duration_since(now));
+            let left = left.filter(|left| !left.is_zero());
+            KnownServer {
+                rank: server.rank,
+                host: server.host.clone(),
+                silent: left
+                    .map(|left| Span::from_secs(i64::try_from(left.as_secs()).unwrap_or(i64::MAX))),
+            }
+        });
+        known.collect()
     }
 
     /// The places for questions to a server.
@@ -132,6 +153,13 @@ mod tests {
         assert_eq!(
             order(&servers, &backend, now),
             [Secondary, Tertiary, Primary]
+        );
+        let known = servers.known(&backend, now);
+        let silent: Vec<_> = known.iter().map(|it| (it.rank, it.silent)).collect();
+        let minute = Some(Span::from_mins(1));
+        assert_eq!(
+            silent,
+            [(Secondary, None), (Tertiary, None), (Primary, minute)]
         );
         servers.silent(&backend, second, now);
         assert_eq!(
