@@ -379,7 +379,6 @@ fn who_would_be_let_in_for_want_of_a_field_stays_out() {
         (
             "user ldap",
             &[
-                "set group-filter (memberOf=cn=vpn)",
                 "set two-factor fortitoken-cloud",
                 "set two-factor-filter (mail=*)",
                 "set client-cert-auth enable",

@@ -1,6 +1,8 @@
 //! Who knows the passwords that are not kept here: directories (`config user ldap`) and other RADIUS
 //! servers (`config user radius`).
 
+mod group_filter;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -11,6 +13,7 @@ use crate::schema::{LDAP, Object, RADIUS, Table, Value};
 use crate::time::Span;
 use crate::user::Switch;
 use crate::vdom::Vdom;
+pub use group_filter::{Comparison, Filter, FilterError, GroupFilter, Value as FilterValue};
 
 /// What a backend speaks.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -233,6 +236,13 @@ pub enum Membership {
     OfGroup,
     /// `memberUid` of a group's entry is the login (RFC 2307).
     OfPosixGroup,
+    /// A filter finds a group's entry: `set group-filter`, whatever `set group-member-check` says.
+    Found {
+        /// By this filter.
+        by: GroupFilter,
+        /// Below which entry groups are: `set group-search-base`, else `set dn`.
+        below: Box<str>,
+    },
 }
 
 /// `set search-type`: who is in a group that is in a group.
@@ -391,11 +401,7 @@ fn directory(object: &Object, open: impl Fn(&str) -> Option<Secret>) -> Option<D
             "ldaps" => Security::Ldaps(trust(object)),
             _ => Security::Disable,
         },
-        membership: match object.text("group-member-check") {
-            "group-object" => Membership::OfGroup,
-            "posix-group-object" => Membership::OfPosixGroup,
-            _ => Membership::OfPerson(object.text("member-attr").into()),
-        },
+        membership: membership(object)?,
         // A new password is shown to nobody on the way.
         renewal: if object.is_enabled("password-renewal") && object.text("secure") != "disable" {
             Switch::Enable
@@ -407,6 +413,22 @@ fn directory(object: &Object, open: impl Fn(&str) -> Option<Secret>) -> Option<D
         } else {
             Nesting::Recursive
         },
+    })
+}
+
+/// Nothing for a filter that is none, which the configuration does not let happen: nobody is in a group by it.
+fn membership(object: &Object) -> Option<Membership> {
+    if let Some(filter) = unless_empty(object.text("group-filter")) {
+        let base = unless_empty(object.text("group-search-base"));
+        return Some(Membership::Found {
+            by: GroupFilter::parse(&filter).ok()?,
+            below: base.unwrap_or_else(|| object.text("dn").into()),
+        });
+    }
+    Some(match object.text("group-member-check") {
+        "group-object" => Membership::OfGroup,
+        "posix-group-object" => Membership::OfPosixGroup,
+        _ => Membership::OfPerson(object.text("member-attr").into()),
     })
 }
 
@@ -483,6 +505,27 @@ mod tests {
         Object::new(&RADIUS, "hq")
             .with("server", Some("192.0.2.1"))
             .with_sealed("secret", Some("one".into()))
+    }
+
+    #[test]
+    fn a_filter_decides_in_place_of_the_check_and_one_that_is_none_lets_nobody_in() {
+        let with = |filter| {
+            let object = Object::new(&LDAP, "corp")
+                .with("server", Some("192.0.2.1"))
+                .with("dn", Some("dc=example"))
+                .with("group-member-check", Some("group-object"))
+                .with("group-filter", Some(filter));
+            Backend::from_object(&object, |_| None)
+        };
+        let Protocol::Ldap(directory) = with("(member=%u)").unwrap().protocol else {
+            panic!("no directory");
+        };
+        let Membership::Found { by, below } = directory.membership else {
+            panic!("not by the filter");
+        };
+        assert_eq!(by.text_of("cn=alice"), "(member=cn=alice)");
+        assert_eq!(&*below, "dc=example");
+        assert!(with("(member=*)").is_none());
     }
 
     fn backend(object: &Object) -> Backend {

@@ -13,8 +13,8 @@
 mod common;
 
 use common::directory::{
-    ALIAS_OF_DORA, AROUND_VPN, BASE, Directory, HELD, OUTERMOST, POSIX_VPN, READER, VPN,
-    password_of,
+    ALIAS_OF_DORA, AROUND_ODD, AROUND_VPN, BASE, Directory, HELD, ODD, OUTERMOST, POSIX_VPN,
+    READER, VPN, password_of,
 };
 use common::radius::{Answer, Vpn as Client};
 use common::upstream::{self, Upstream};
@@ -95,6 +95,114 @@ fn groups_within_groups_count_where_that_is_set_and_a_circle_ends() {
     for (among, answer) in [(VPN, Answer::Accept), (OUTERMOST, Answer::Reject)] {
         lets_in_by_group(&home, &slapd, "set group-member-check group-object", among);
         assert_eq!(vpn.ask("alice", password_of("alice")), answer, "{among}");
+    }
+    up.stop();
+}
+
+/// By the entries of groups alone: no attribute of a user is looked at.
+const BY_MEMBER: &str = "set member-attr noSuchAttribute\n\
+                         set group-filter \"(&(objectClass=groupOfNames)(member=%u))\"";
+
+#[test]
+fn a_filter_says_which_groups_somebody_is_in() {
+    let (home, up, vpn) = system("");
+    let slapd = Directory::start(&home);
+    let is_in = |user: &str, more: &str, among: &str| {
+        lets_in_by_group(&home, &slapd, more, among);
+        vpn.ask(user, password_of(user)) == Answer::Accept
+    };
+    let others = "cn=VPN, ou=groups, dc=example, dc=org";
+    for among in [VPN, others] {
+        assert!(is_in("alice", BY_MEMBER, among), "{among}");
+    }
+    for among in [AROUND_VPN, POSIX_VPN, "cn=none,dc=example,dc=org", "none"] {
+        assert!(!is_in("alice", BY_MEMBER, among), "{among}");
+        home.login_says("alice", "refused: group-missing");
+    }
+    assert!(!is_in("bob", BY_MEMBER, VPN));
+    home.login_says("bob", "refused: group-missing");
+
+    // Groups within groups are found below the base of groups, and a circle ends.
+    let recursive = format!("{BY_MEMBER}\nset search-type recursive");
+    assert!(
+        !is_in("alice", &recursive, OUTERMOST),
+        "below people is no group"
+    );
+    let based = format!("{recursive}\nset group-search-base ou=groups,dc=example,dc=org");
+    for among in [VPN, AROUND_VPN, OUTERMOST] {
+        assert!(is_in("alice", &based, among), "{among}");
+        assert!(!is_in("bob", &based, among), "{among}");
+    }
+    // What the filter does not find is no way to another group either.
+    let open = |group: &str| {
+        format!(
+            "set group-filter \"(&(member=%u)(!({group})))\"\nset search-type recursive\n\
+             set group-search-base dc=example,dc=org"
+        )
+    };
+    assert!(is_in("alice", &open("cn=none"), OUTERMOST));
+    assert!(!is_in("alice", &open("cn=around*"), OUTERMOST));
+    home.console("config user ldap\nedit corp\nunset group-filter\nunset group-search-base\nend")
+        .ok();
+    assert_eq!(vpn.ask("alice", password_of("alice")), Answer::Reject);
+    up.stop();
+}
+
+#[test]
+fn names_with_a_meaning_in_filters_are_names_alone() {
+    let (home, up, vpn) = system("");
+    let slapd = Directory::start(&home);
+    let more = format!(
+        "{BY_MEMBER}\nset search-type recursive\nset group-search-base ou=groups,dc=example,dc=org"
+    );
+    let group_in_text = ODD.replace('\\', "\\\\");
+    for (among, users) in [
+        (&*group_in_text, &["carol, jr.", "*"][..]),
+        (AROUND_ODD, &["carol, jr.", "*"]),
+        (VPN, &["alice", "dora"]),
+    ] {
+        lets_in_by_group(&home, &slapd, &more, among);
+        for user in ["carol, jr.", "*", "alice", "dora", "bob"] {
+            let expected = if users.contains(&user) {
+                Answer::Accept
+            } else {
+                Answer::Reject
+            };
+            assert_eq!(vpn.ask(user, password_of(user)), expected, "{user} {among}");
+        }
+    }
+    // In parentheses, stars and escapes of the filter's own.
+    for (filter, is_in) in [
+        (r"(&(cn=odd \\28one\\29\\2a*)(member=%u))", true),
+        (r"(&(cn=*\\28one\\29*\\5c2a)(member=%u))", true),
+        (r"(&(cn=odd \\28one\\29)(member=%u))", false),
+        (r"(member:distinguishedNameMatch:=%u)", true),
+        (r"(member:caseIgnoreMatch:=%u)", false),
+        (r"(member:1.2.840.113556.1.4.1941:=%u)", false),
+    ] {
+        let more = format!("set group-filter \"{filter}\"");
+        lets_in_by_group(&home, &slapd, &more, &group_in_text);
+        let answer = vpn.ask("carol, jr.", password_of("carol, jr."));
+        assert_eq!(answer == Answer::Accept, is_in, "{filter}");
+    }
+    up.stop();
+}
+
+#[test]
+fn what_is_no_filter_is_refused_when_it_is_set() {
+    let (home, up, _) = system("");
+    for (filter, why) in [
+        ("member=%u", "( is expected at character 1"),
+        ("(&(member=%u)", ") is expected at character 14"),
+        ("(objectClass=group)", "it says the same of everybody"),
+        (
+            "(|(member=%u)(member=%pg))",
+            "%pg, the user's primary group, is not looked up",
+        ),
+    ] {
+        let set = format!("config user ldap\nedit corp\nset group-filter \"{filter}\"\nend");
+        let said = home.console(&set).refused();
+        assert!(said.contains(why), "{said}");
     }
     up.stop();
 }

@@ -80,7 +80,6 @@ const STRANGERS: &[Strangers] = &[
             "antiphish",
             "client-cert",
             "group-object-filter",
-            "group-search-base",
             "password-attr",
             "password-expiry-warning",
             "source-port",

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ident::ProductSerial;
 
 use super::{AdminError, authserver, contacts};
+use crate::backend::GroupFilter;
 use crate::public_key::PublicKey;
 use crate::schema::{Field, Table, Value};
 
@@ -59,6 +60,10 @@ fn misfit_of(table: &Table, field: &str, text: &str) -> Option<Box<str>> {
             authserver::is_attribute(text),
             "an attribute, such as memberOf",
         ),
+        ("user ldap", "group-filter") if !is_empty => {
+            let error = GroupFilter::parse(text).err();
+            return error.map(|error| error.to_string().into());
+        }
         ("certificate local", "acme-ca-url") => (
             text.starts_with("https://") && !text.contains(char::is_whitespace),
             "takes the https:// address of the authority's directory",

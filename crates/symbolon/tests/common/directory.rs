@@ -52,6 +52,10 @@ pub(crate) const VPN: &str = "cn=vpn,ou=groups,dc=example,dc=org";
 pub(crate) const AROUND_VPN: &str = "cn=around-vpn,ou=groups,dc=example,dc=org";
 /// The group around that.
 pub(crate) const OUTERMOST: &str = "cn=outermost,ou=groups,dc=example,dc=org";
+/// A group in which `carol, jr.` and `*` are, with a name that means something else in a filter.
+pub(crate) const ODD: &str = "cn=odd (one)*\\,\\5c2a,ou=groups,dc=example,dc=org";
+/// A group around that, which says of itself that it is closed.
+pub(crate) const AROUND_ODD: &str = "cn=around-odd,ou=groups,dc=example,dc=org";
 /// The same as a group of logins (RFC 2307).
 pub(crate) const POSIX_VPN: &str = "cn=posix-vpn,ou=groups,dc=example,dc=org";
 
@@ -248,6 +252,10 @@ impl Directory {
              dn: {AROUND_VPN}\nobjectClass: groupOfNames\ncn: around-vpn\nmember: {VPN}\n\
              memberOf: {VPN}\nmemberOf: {OUTERMOST}\n\n\
              dn: {OUTERMOST}\nobjectClass: groupOfNames\ncn: outermost\nmember: {AROUND_VPN}\n\n\
+             dn: {ODD}\nobjectClass: groupOfNames\ncn: odd (one)*,\\2a\n\
+             member: cn=carol\\, jr.,{BASE}\nmember: cn=*,{BASE}\n\n\
+             dn: {AROUND_ODD}\nobjectClass: groupOfNames\ncn: around-odd\ndescription: closed\n\
+             member: {ODD}\n\n\
              dn: {POSIX_VPN}\nobjectClass: posixGroup\ncn: posix-vpn\ngidNumber: 700\n\
              memberUid: alice\nmemberUid: dora\n\n"
         );

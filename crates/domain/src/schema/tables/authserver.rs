@@ -1,7 +1,7 @@
 //! `config user ldap` and `config user radius`: servers that know passwords.
 //!
 //! What would let fewer people in if it did something is not declared as long as it does nothing
-//! (`group-filter`, `two-factor-filter`, `client-cert-auth`), and words that are not spoken are left out
+//! (`two-factor-filter`, `client-cert-auth`), and words that are not spoken are left out
 //! of their choices: a configuration that relies on them is refused where it says so.
 
 use super::{SWITCH, choice, field, without_effect};
@@ -188,10 +188,25 @@ pub static LDAP: Table = Table {
         )
         .bounding(),
         field(
+            "group-filter",
+            Kind::Text(2_047),
+            "",
+            "Filter used for group matching, in place of group-member-check: a user is in a group whose entry it finds; %u stands for the user's distinguished name.",
+        )
+        .bounding()
+        .such_as("(&(objectClass=groupOfNames)(member=%u))"),
+        field(
+            "group-search-base",
+            Kind::Text(511),
+            "",
+            "Search base used for group searching: below it group-filter and search-type recursive look for groups within groups; dn where unset.",
+        )
+        .bounding(),
+        field(
             "search-type",
             Kind::List(&Kind::Choice(&[choice(
                 "recursive",
-                "Groups within groups count: Active Directory is asked for the chain, others for member-attr of each group.",
+                "Groups within groups count: Active Directory is asked for the chain, others for member-attr of each group; group-filter is asked for each group.",
             )])),
             "",
             "Search type.",

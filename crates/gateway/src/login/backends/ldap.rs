@@ -5,6 +5,7 @@
 
 mod connection;
 mod expiry;
+mod found;
 mod nested;
 
 use domain::backend::{Bind, Directory, Membership, Nesting, Security};
@@ -188,6 +189,14 @@ async fn is_direct(
             (group, LdapFilter::Or(of_both.into()))
         }
         Membership::OfPosixGroup => (group, is("memberUid", question.credentials.login)),
+        Membership::Found { by, .. } => {
+            let text = by.text_of(name);
+            question.steps.say(
+                "__fnbamd_ldap_read",
+                format_args!("group filter is: {text}, group {group}"),
+            );
+            (group, found::filter(by, name))
+        }
     };
     let entry = Entry::named(entry);
     let (found, result) = connection.search(&entry, Scope::Entry, filter).await?;

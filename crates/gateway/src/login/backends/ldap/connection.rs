@@ -64,6 +64,17 @@ pub(super) enum Scope {
     Entry,
     /// The entry and all below it.
     Below,
+    /// The same, and so many are brought at most.
+    AllBelow(usize),
+}
+
+impl Scope {
+    fn entries_max(self) -> usize {
+        match self {
+            Self::Entry | Self::Below => ENTRIES_MAX,
+            Self::AllBelow(most) => most,
+        }
+    }
 }
 
 /// An entry that a search found.
@@ -184,7 +195,8 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// What the filter finds of an entry or below it, two at most, with the values that were asked for.
+    /// What the filter finds of an entry or below it, two at most where no other number is named, with the values that
+    /// were asked for.
     pub(super) async fn search(
         &mut self,
         base: &Entry<'_>,
@@ -195,10 +207,10 @@ impl<S: Stream> Connection<S> {
             base: base.name.to_owned(),
             scope: match scope {
                 Scope::Entry => LdapSearchScope::Base,
-                Scope::Below => LdapSearchScope::Subtree,
+                Scope::Below | Scope::AllBelow(_) => LdapSearchScope::Subtree,
             },
             aliases: LdapDerefAliases::Never,
-            sizelimit: 2,
+            sizelimit: i32::try_from(scope.entries_max()).unwrap_or(i32::MAX),
             // The deadline of the check ends it; a directory counts whole seconds.
             timelimit: 0,
             typesonly: base.attributes.is_empty(),
@@ -213,7 +225,7 @@ impl<S: Stream> Connection<S> {
         let mut references = 0;
         loop {
             match self.receive().await? {
-                LdapOp::SearchResultEntry(entry) if found.len() < ENTRIES_MAX => {
+                LdapOp::SearchResultEntry(entry) if found.len() < scope.entries_max() => {
                     found.push(Found::of(entry));
                 }
                 LdapOp::SearchResultReference(_) if references < REFERENCES_MAX => references += 1,

@@ -9,7 +9,7 @@ use ldap3_proto::proto::{
 
 use super::super::debug::Steps;
 use super::connection::{Connection, Entry, Scope};
-use super::{Fault, is, unclear};
+use super::{Fault, found, is, unclear};
 
 /// `LDAP_MATCHING_RULE_IN_CHAIN` of Active Directory (MS-ADTS, 3.1.1.3.4.4.3): it walks the chain itself. Other
 /// directories do not know the rule, to which nothing is equal then (RFC 4511, 4.5.1.7.7).
@@ -38,11 +38,13 @@ pub(super) async fn around<'a>(
             left.push(group);
         }
     }
-    if let Membership::OfPerson(attribute) = membership
-        && !left.is_empty()
-        && !walks_chains(connection).await?
-    {
-        around.extend(climb(connection, attribute, person, left, steps).await?);
+    let climbs = match membership {
+        Membership::OfPerson(_) => !left.is_empty() && !walks_chains(connection).await?,
+        Membership::Found { .. } => !left.is_empty(),
+        Membership::OfGroup | Membership::OfPosixGroup => false,
+    };
+    if climbs {
+        around.extend(climb(connection, membership, person, left, steps).await?);
     }
     Ok(around)
 }
@@ -56,7 +58,8 @@ async fn in_chain(
     let (entry, attribute, value) = match membership {
         Membership::OfPerson(attribute) => (person, &**attribute, group),
         Membership::OfGroup => (group, "member", person),
-        Membership::OfPosixGroup => return Ok(false),
+        // Whoever wants the rule has it in the filter.
+        Membership::OfPosixGroup | Membership::Found { .. } => return Ok(false),
     };
     let rule = LdapFilter::Extensible(LdapMatchingRuleAssertion {
         matching_rule: Some(IN_CHAIN.to_owned()),
@@ -105,22 +108,22 @@ impl Reached {
 /// Goes from group to group that each is in. A person is in none by way of a group that is beyond the limit.
 async fn climb<'a>(
     connection: &mut Connection,
-    attribute: &str,
+    membership: &Membership,
     person: &str,
     mut left: Vec<&'a str>,
     steps: &Steps<'_>,
 ) -> Result<Vec<&'a str>, Fault> {
     let mut reached = Reached::default();
     let mut around = Vec::new();
-    let mut beyond = reached.add(values(connection, person, attribute).await?);
+    let mut beyond = reached.add(groups_of(connection, membership, person).await?);
     while let Some(group) = reached.waiting.pop_front() {
-        let named = named(connection, &group, attribute, &left).await?;
+        let named = named(connection, membership, &group, &left).await?;
         left.retain(|group| !named.contains(group));
         around.extend(named);
         if left.is_empty() {
             return Ok(around);
         }
-        beyond += reached.add(values(connection, &group, attribute).await?);
+        beyond += reached.add(groups_of(connection, membership, &group).await?);
     }
     if beyond > 0 {
         steps.say(
@@ -133,21 +136,57 @@ async fn climb<'a>(
     Ok(around)
 }
 
-/// Which of these groups an entry names. The directory compares: it knows which spellings are one name. Most entries
-/// name none, which one question tells.
+/// The groups that an entry is in directly.
+async fn groups_of(
+    connection: &mut Connection,
+    membership: &Membership,
+    entry: &str,
+) -> Result<Vec<String>, Fault> {
+    match membership {
+        Membership::OfPerson(attribute) => values(connection, entry, attribute).await,
+        Membership::Found { by, below } => {
+            let filter = found::filter(by, entry);
+            // One more, to see that there are more.
+            let scope = Scope::AllBelow(GROUPS_MAX + 1);
+            let (found, result) = connection
+                .search(&Entry::named(below), scope, filter)
+                .await?;
+            match result.code {
+                Code::SizeLimitExceeded => {}
+                _ => is_decided(&result)?,
+            }
+            Ok(found.into_iter().map(|entry| entry.name).collect())
+        }
+        Membership::OfGroup | Membership::OfPosixGroup => Ok(Vec::new()),
+    }
+}
+
+/// Which of these groups an entry is in directly. The directory compares: it knows which spellings are one name. Most
+/// entries name none, which one question tells.
 async fn named<'a>(
     connection: &mut Connection,
+    membership: &Membership,
     entry: &str,
-    attribute: &str,
     groups: &[&'a str],
 ) -> Result<Vec<&'a str>, Fault> {
-    let any = groups.iter().map(|group| is(attribute, group)).collect();
     let mut named = Vec::new();
-    if !matches(connection, entry, LdapFilter::Or(any)).await? {
-        return Ok(named);
+    if let Membership::OfPerson(attribute) = membership {
+        let any = groups.iter().map(|group| is(attribute, group)).collect();
+        if !matches(connection, entry, LdapFilter::Or(any)).await? {
+            return Ok(named);
+        }
     }
     for group in groups {
-        if matches(connection, entry, is(attribute, group)).await? {
+        let is_in = match membership {
+            Membership::OfPerson(attribute) => {
+                matches(connection, entry, is(attribute, group)).await?
+            }
+            Membership::Found { by, .. } => {
+                matches(connection, group, found::filter(by, entry)).await?
+            }
+            Membership::OfGroup | Membership::OfPosixGroup => false,
+        };
+        if is_in {
             named.push(*group);
         }
     }
