@@ -186,6 +186,34 @@ fn no_empty_password_and_no_name_gets_past_the_directory() {
 }
 
 #[test]
+fn guesses_from_many_addresses_keep_strangers_waiting_and_nobody_else() {
+    /// More than a name has before strangers wait, with some for the minutes that this takes.
+    const SOURCES: usize = 100;
+    let (home, up, vpn) = system();
+    let directory = Directory::start(&home);
+    searching(&home, &directory, "");
+    user_of(&home, "alice", "ldap", "corp");
+    let ask = |source: &str, password: &str| {
+        let attributes = format!(
+            "User-Name = alice, User-Password = \"{password}\", Calling-Station-Id = \"{source}\", "
+        );
+        vpn.radclient("auth", &attributes)
+    };
+    let known = "192.0.2.7";
+    assert_eq!(ask(known, password_of("alice")), Answer::Accept);
+    for number in 0..SOURCES {
+        let source = format!("10.{number}.0.1");
+        assert_eq!(ask(&source, PASSWORD), Answer::Reject, "{source}");
+    }
+    home.login_says("alice", "refused: name-throttled");
+    assert_eq!(ask("203.0.113.9", password_of("alice")), Answer::Reject);
+    let said = home.login_says("alice", "refused: name-throttled");
+    assert!(said.contains("not looked at before "), "{said}");
+    assert_eq!(ask(known, password_of("alice")), Answer::Accept);
+    up.stop();
+}
+
+#[test]
 fn an_entry_that_is_not_one_persons_decides_nothing() {
     let (home, up, vpn) = system();
     let directory = Directory::start(&home);

@@ -11,7 +11,9 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
+use std::process::Stdio;
 use std::time::Duration;
 
 use common::eapol::{Device, Ended};
@@ -261,6 +263,45 @@ fn a_device_that_comes_again_proves_itself_again() {
     }
     let shown = home.console("diagnose login show user bob").ok();
     assert_eq!(shown.matches("accepted").count(), 4, "{shown}");
+    up.stop();
+}
+
+/// Between device and server, with a fault in the request of this number; how many requests came, and whether the
+/// device was let in.
+fn connected_with_fault(home: &Home, network: &str, at: usize) -> (usize, bool) {
+    let mut between = python();
+    between
+        .arg(script("eap_damage.py"))
+        .args([home.radius.ip().to_string(), home.radius.port().to_string()])
+        .args([SECRET, &at.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut between = between.spawn().unwrap();
+    let mut said = BufReader::new(between.stdout.take().unwrap()).lines();
+    let mut number = || said.next().unwrap().unwrap().parse::<usize>().unwrap();
+    let port = number().to_string();
+    let device = Device::new(home);
+    let mut device = device.command(network, &["-p", &port]);
+    let said = run(&mut device, "");
+    // Its end is the sign.
+    drop(between.stdin.take());
+    let requests = number();
+    between.wait().unwrap();
+    (requests, said.out.trim_end().ends_with("SUCCESS"))
+}
+
+#[test]
+fn a_login_that_is_accepted_and_breaks_off_before_the_device_hears_so_is_on_record() {
+    let (home, up) = system("");
+    home.user_without_token("bob");
+    let network = network("PEAP", "auth=GTC", "bob", PASSWORD);
+    let (requests, is_let_in) = connected_with_fault(&home, &network, 0);
+    assert!(is_let_in && requests > 4, "{requests}");
+    home.login_says("bob", "accepted");
+    // The last that a device says is that it heard of the acceptance.
+    let (_, is_let_in) = connected_with_fault(&home, &network, requests);
+    assert!(!is_let_in);
+    home.login_says("bob", "refused: eap-unfinished");
     up.stop();
 }
 

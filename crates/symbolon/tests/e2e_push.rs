@@ -23,7 +23,7 @@ use common::authority::Authority;
 use common::https_gateway::Gateway;
 use common::phone::{Phone, activation_code, enrol, pushed_to, two_phones_are_told};
 use common::radius::{Answer, Vpn};
-use common::{Home, PASSWORD, free_port, run, symbolon, tool, until};
+use common::{Home, PASSWORD, Running, free_port, run, symbolon, tool, until};
 use ident::RegistrationId;
 use softtoken::push::{
     Addressed, Decision, MailboxId, MailboxSecret, PushAnswerRequest, PushCollectRequest,
@@ -279,6 +279,31 @@ fn approve_as(other: &Phone, phone: &Phone, number: &str) {
         relay.answer(&own, &login, approve).await.unwrap();
     };
     tokio::runtime::Runtime::new().unwrap().block_on(answering);
+}
+
+#[test]
+fn a_token_without_a_phone_or_with_one_that_the_relay_does_not_know_asks_nobody() {
+    let (home, up, phone) = pushed_to(CLIENT);
+    // A code is on its way, and nobody took it.
+    let token = home.import(1).remove(0);
+    home.user("bob", &token);
+    let vpn = Vpn::new(&home, CLIENT);
+    let offer = vpn.ask("bob", PASSWORD);
+    assert_eq!(vpn.answer_patiently("bob", "push", &offer), Answer::Reject);
+    home.login_says("bob", "refused: token-not-activated");
+    up.stop();
+
+    // A relay knows who listened since it began.
+    let up = Running::up(&home);
+    let offer = vpn.ask("alice", PASSWORD);
+    assert_eq!(
+        vpn.answer_patiently("alice", "push", &offer),
+        Answer::Reject
+    );
+    let said = home.login_says("alice", "refused: push-device-unknown");
+    assert!(said.contains("evidence: phone "), "{said}");
+    assert_eq!(vpn.log_in("alice", &phone.code("alice")), Answer::Accept);
+    up.stop();
 }
 
 #[test]
@@ -596,13 +621,8 @@ fn relay_apart(home: &Home, of: &Home) -> Child {
     relay.unwrap()
 }
 
-#[test]
-fn a_gateway_that_was_revoked_pushes_no_more() {
-    let (home, up, _phone) = pushed_to(CLIENT);
-    let heard = "PushDeviceResponse";
-    let said = said_to_gateway(&home, home.relay);
-    assert!(said.contains(heard), "{said}");
-    let mut open = collected(&home, home.relay);
+/// Has the token server revoke the gateway's certificate, and waits until the relay beside it knows.
+fn revoke(home: &Home) {
     let own = home.data().join("gateway/gateway.pem");
     let mut openssl = tool("openssl", "openssl");
     openssl.args(["x509", "-noout", "-subject", "-in"]).arg(own);
@@ -611,8 +631,33 @@ fn a_gateway_that_was_revoked_pushes_no_more() {
     home.desk(&["revoke-certificates", serial, "--reason", "stolen"])
         .ok();
     until("the relay beside the token server knows", || {
-        said_to_gateway(&home, home.relay).contains("certificate was revoked")
+        said_to_gateway(home, home.relay).contains("certificate was revoked")
     });
+}
+
+#[test]
+fn where_the_relay_carries_nothing_the_code_is_left() {
+    let (home, up, phone) = pushed_to(CLIENT);
+    revoke(&home);
+    let vpn = Vpn::new(&home, CLIENT);
+    let offer = vpn.ask("alice", PASSWORD);
+    assert_eq!(
+        vpn.answer_patiently("alice", "push", &offer),
+        Answer::Reject
+    );
+    home.login_says("alice", "refused: push-unavailable");
+    assert_eq!(vpn.log_in("alice", &phone.code("alice")), Answer::Accept);
+    up.stop();
+}
+
+#[test]
+fn a_gateway_that_was_revoked_pushes_no_more() {
+    let (home, up, _phone) = pushed_to(CLIENT);
+    let heard = "PushDeviceResponse";
+    let said = said_to_gateway(&home, home.relay);
+    assert!(said.contains(heard), "{said}");
+    let mut open = collected(&home, home.relay);
+    revoke(&home);
     until("what it listened to before is over", || {
         open.try_wait().unwrap().is_some()
     });

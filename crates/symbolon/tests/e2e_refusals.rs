@@ -16,13 +16,14 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::fs;
 use std::net::UdpSocket;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::phone::enrol;
 use common::radius::{Answer, Vpn};
 use common::ssh::{ADMIN_PASSWORD, Ssh, first_login};
-use common::{Home, PASSWORD, Running, SECRET, at_offset, run, tool};
+use common::{Home, PASSWORD, Running, SECRET, at_offset, python, run, tool};
 use domain::reason::Reason;
 use radius::{Authenticator, Code, Identifier, Packet, Request, Secret, Type};
 
@@ -45,42 +46,55 @@ const NEXT_SEED: &str = "3938373635343332313039383736353433323130";
 /// One that its user had before.
 const BEFORE: &str = "FTK2000BHV1KRZCG";
 
-/// Reasons whose cause is set up by another test: it takes another protocol, another server, another time, or a state that
-/// the configuration does not let happen.
-const ELSEWHERE: &[Reason] = &[
-    Reason::BackendUnreachable,
-    Reason::BackendChallenge,
-    Reason::GroupMissing,
-    Reason::NameOfAnother,
-    Reason::EapFailed,
-    Reason::EapUnfinished,
-    Reason::AccountLockedElsewhere,
-    Reason::NameThrottled,
-    Reason::UntrustedHost,
-    Reason::KeyUnknown,
-    Reason::SessionsFull,
-    Reason::CodeNotSent,
-    Reason::SentCodesTooMany,
-    Reason::SentCodeWrong,
-    Reason::CodeUnneeded,
-    Reason::SentCodeExpired,
-    Reason::ChallengeExpired,
-    Reason::PushUnavailable,
-    Reason::PushDeviceUnknown,
-    Reason::PushOutstanding,
-    Reason::PushTooMany,
-    Reason::PushSourceReported,
-    Reason::PushDenied,
-    Reason::PushNotMe,
-    Reason::PushNumberWrong,
-    Reason::PushExpired,
-    Reason::PushReplayed,
-    Reason::AddressMissing,
-    Reason::TokenMissing,
-    Reason::TokenNotActivated,
-    Reason::TokenOfAnotherUnit,
-    Reason::TokenProvisionTimeout,
-    Reason::RecoveryPassEnded,
+/// Reasons whose cause a test of its own sets up, and in which file below `crates`: it takes another protocol, another
+/// server, another time, or a state that the configuration does not let happen. That one approval is spent twice takes
+/// two threads in one moment, which the store's own test has.
+const ELSEWHERE: &[(Reason, &str)] = &[
+    (Reason::BackendUnreachable, "symbolon/tests/e2e_backends.rs"),
+    (Reason::BackendChallenge, "symbolon/tests/e2e_backends.rs"),
+    (
+        Reason::AccountLockedElsewhere,
+        "symbolon/tests/e2e_backends.rs",
+    ),
+    (Reason::NameThrottled, "symbolon/tests/e2e_backends.rs"),
+    (Reason::GroupMissing, "symbolon/tests/e2e_remote_users.rs"),
+    (Reason::NameOfAnother, "symbolon/tests/e2e_remote_users.rs"),
+    (Reason::EapFailed, "symbolon/tests/e2e_eap.rs"),
+    (Reason::EapUnfinished, "symbolon/tests/e2e_eap.rs"),
+    (Reason::UntrustedHost, "symbolon/tests/e2e_refusals.rs"),
+    (Reason::SessionsFull, "symbolon/tests/e2e_refusals.rs"),
+    (Reason::CodeNotSent, "symbolon/tests/e2e_refusals.rs"),
+    (Reason::RecoveryPassEnded, "symbolon/tests/e2e_refusals.rs"),
+    (Reason::AddressMissing, "symbolon/tests/e2e_refusals.rs"),
+    (Reason::TokenMissing, "symbolon/tests/e2e_refusals.rs"),
+    (Reason::KeyUnknown, "symbolon/tests/e2e_ssh.rs"),
+    (Reason::SentCodesTooMany, "symbolon/tests/e2e_sent_codes.rs"),
+    (Reason::SentCodeWrong, "symbolon/tests/e2e_sent_codes.rs"),
+    (Reason::SentCodeExpired, "symbolon/tests/e2e_sent_codes.rs"),
+    (Reason::CodeUnneeded, "symbolon/tests/e2e_verification.rs"),
+    (
+        Reason::ChallengeExpired,
+        "symbolon/tests/e2e_password_renewal.rs",
+    ),
+    (Reason::PushUnavailable, "symbolon/tests/e2e_push.rs"),
+    (Reason::PushDeviceUnknown, "symbolon/tests/e2e_push.rs"),
+    (Reason::TokenNotActivated, "symbolon/tests/e2e_push.rs"),
+    (Reason::PushOutstanding, "symbolon/tests/e2e_push.rs"),
+    (Reason::PushSourceReported, "symbolon/tests/e2e_push.rs"),
+    (Reason::PushDenied, "symbolon/tests/e2e_push.rs"),
+    (Reason::PushNotMe, "symbolon/tests/e2e_push.rs"),
+    (Reason::PushNumberWrong, "symbolon/tests/e2e_push.rs"),
+    (Reason::PushExpired, "symbolon/tests/e2e_push.rs"),
+    (Reason::PushTooMany, "symbolon/tests/e2e_transactions.rs"),
+    (
+        Reason::TokenOfAnotherUnit,
+        "symbolon/tests/e2e_replaced_unit.rs",
+    ),
+    (
+        Reason::TokenProvisionTimeout,
+        "symbolon/tests/e2e_symptoms.rs",
+    ),
+    (Reason::PushReplayed, "store/tests/pushes.rs"),
 ];
 
 /// The octets of an answer but for those that bind it to its request.
@@ -466,10 +480,67 @@ fn a_code_that_nobody_carries_is_on_record_as_that() {
     up.stop();
 }
 
+/// Takes away what nobody can be left without by the configuration.
+const DAMAGE: &str = "
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as gateway:
+    for sql in (\"UPDATE person SET token = NULL WHERE canonical = 'missing'\",
+                \"UPDATE person SET email = NULL WHERE canonical = 'unaddressed'\"):
+        assert gateway.execute(sql).rowcount == 1
+";
+
+#[test]
+fn a_record_that_lost_its_token_or_address_lets_nobody_in() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.radius_client("vpn", VPN, "");
+    home.user("missing", &home.import(1)[0]);
+    home.user_without_token("unaddressed");
+    home.console(
+        "config user local\nedit unaddressed\nset two-factor email\n\
+         set email-to sent@example.org\nend",
+    )
+    .ok();
+    up.stop();
+    let database = home.data().join("gateway/gateway.db");
+    run(python().args(["-c", DAMAGE]).arg(database), "").ok();
+    let up = Running::up(&home);
+    let vpn = Vpn::new(&home, VPN);
+    for (user, reason) in [
+        ("missing", Reason::TokenMissing),
+        ("unaddressed", Reason::AddressMissing),
+    ] {
+        assert_eq!(vpn.ask(user, PASSWORD), Answer::Reject, "{user}");
+        home.login_says(user, &format!("refused: {}", reason.id()));
+    }
+    up.stop();
+}
+
+/// What a file says of a reason, but for the list above.
+fn mentions(file: &str, reason: Reason) -> bool {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = fs::read_to_string(crates.join(file)).unwrap();
+    let tests = text.split_once("\nstruct Heard").map_or(&*text, |it| it.1);
+    let id = format!(": {}\"", reason.id());
+    let quoted = format!("\"{}", reason.id());
+    let named = format!("Reason::{reason:?}");
+    let is_whole = |at: usize| {
+        let behind = tests[at + named.len()..].chars().next();
+        behind.is_none_or(|c| !c.is_alphanumeric())
+    };
+    tests.contains(&id)
+        || tests.contains(&quoted)
+        || tests.match_indices(&named).any(|(at, _)| is_whole(at))
+}
+
 #[test]
 fn no_reason_is_forgotten() {
     let here: HashSet<Reason> = TABLE.iter().map(|(reason, ..)| *reason).collect();
-    let elsewhere: HashSet<Reason> = ELSEWHERE.iter().copied().collect();
+    let elsewhere: HashSet<Reason> = ELSEWHERE.iter().map(|(reason, _)| *reason).collect();
+    assert_eq!(elsewhere.len(), ELSEWHERE.len(), "one is named twice");
+    for (reason, file) in ELSEWHERE {
+        assert!(mentions(file, *reason), "{file} does not test {reason}");
+    }
     assert!(here.is_disjoint(&elsewhere));
     for reason in Reason::ALL {
         assert!(

@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -221,6 +222,47 @@ fn a_key_opens_the_door_instead_of_the_password() {
 }
 
 /// A key pair of RSA, and the line of its public half.
+/// Says that it was asked for the passphrase of a key, and has it once there is a file.
+const PASSPHRASE: &str = r#"#!/bin/sh
+touch "$0.asked"
+until [ -e "$0.answer" ]; do sleep 0.1; done
+echo passphrase-of-a-key
+"#;
+
+#[test]
+fn a_key_that_is_taken_away_while_its_owner_types_the_passphrase_opens_nothing() {
+    let (home, _running, admin) = started();
+    let key = home.path("id_ed25519");
+    let mut keygen = tool("ssh-keygen", "openssh-client");
+    keygen.args(["-q", "-t", "ed25519", "-N", "passphrase-of-a-key", "-f"]);
+    run(keygen.arg(&key), "").ok();
+    let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    let public = public.trim();
+    let set = format!("config system admin\nedit admin\nset ssh-public-key1 \"{public}\"\nend");
+    admin.exec(&set).ok();
+    let askpass = home.path("askpass of a key");
+    fs::write(&askpass, PASSPHRASE).unwrap();
+    fs::set_permissions(&askpass, fs::Permissions::from_mode(0o700)).unwrap();
+    let with_key = Ssh::new(&home, "admin", "no password")
+        .option(&format!("-oIdentityFile={}", key.display()))
+        .option("-oPreferredAuthentications=publickey");
+    let mut client = with_key.client();
+    let client = client.arg("get system status").env("SSH_ASKPASS", &askpass);
+    let mut client = client.stdin(Stdio::null()).spawn().unwrap();
+    // The passphrase is asked for once the server takes the key.
+    until("the key is known", || {
+        home.path("askpass of a key.asked").exists()
+    });
+    admin
+        .exec("config system admin\nedit admin\nunset ssh-public-key1\nend")
+        .ok();
+    fs::write(home.path("askpass of a key.answer"), "").unwrap();
+    assert_eq!(client.wait().unwrap().code(), Some(255));
+    let log = "execute log filter category event\nexecute log display";
+    let log = home.console(log).ok();
+    assert!(log.contains("reason=\"key-unknown\""), "{log}");
+}
+
 fn rsa_key(home: &Home, bits: &str) -> (PathBuf, String) {
     let key = home.path(&format!("id_rsa_{bits}"));
     let mut keygen = tool("ssh-keygen", "openssh-client");
