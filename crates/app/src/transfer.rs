@@ -107,6 +107,7 @@ impl Holder<'_> {
         let way = Way::to(self.server.clone())?;
         let nonce = way.nonce(self.token).await?;
         let wish = Box::new(Wish::new(
+            self.server.url.name().clone(),
             self.token,
             action,
             nonce,

@@ -12,7 +12,7 @@ use reqwest::redirect::Policy;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig};
-use softtoken::limits::MAX_MOBILE_BYTES;
+use softtoken::limits::{MAX_MOBILE_BYTES, MAX_SERVER_NAMES};
 use softtoken::link::SpkiPin;
 use softtoken::process::{
     CodeState, MovingToken, TransferAddress, TransferAddressRequest, TransferAddressResponse,
@@ -52,8 +52,10 @@ impl Service {
             source,
         });
         let told = known(self.store.put_gateway_address(asking, address).await)?;
+        let names = self.own_names.iter().take(MAX_SERVER_NAMES).cloned();
         let response = TransferAddressResponse {
             product: echo(&product, &told.unregistered),
+            servers: names.filter(|_| told.refusal.is_none()).collect(),
             error: told.refusal.map(|why| answer::stock(why).into()),
         };
         Ok(logged(&response.into()))
@@ -93,6 +95,13 @@ impl Service {
         let Some(tried) = self.wish_tries.begin(source).await else {
             return Ok(request.refused(ServerError::TooManyTries.into()).to_json());
         };
+        // A wish for another token server, which whoever stands there hands on.
+        if request
+            .server()
+            .is_some_and(|it| !self.own_names.contains(it))
+        {
+            return Ok(request.refused(ServerError::ProofWrong.into()).to_json());
+        }
         let passed_on = self.pass_on(source, &request).await;
         if !matches!(&passed_on, Ok(Ok(response)) if is_unproven(response)) {
             tried.forgive();

@@ -28,6 +28,9 @@ pub const MAX_HARDWARE_TOKENS: usize = 20;
 /// Members of a gateway cluster. Described clusters have two to four.
 pub const MAX_CLUSTER_MEMBERS: usize = 16;
 
+/// Names of a token server that phones may sign: its public one, and a few besides.
+pub const MAX_SERVER_NAMES: usize = 16;
+
 /// Bytes of a text that is only passed on or shown.
 pub const MAX_TEXT_BYTES: usize = 256;
 

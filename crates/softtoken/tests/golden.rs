@@ -46,6 +46,8 @@ written_as_read! {
     provision_pin_policy: Request from "messages/provision.pin-policy.request.json";
     provision_done: Response from "messages/provision.response.json";
     polling_provisioning: Response from "messages/polling.provisioning.response.json";
+    transfer_address_request: Request from "messages/transfer-address.request.json";
+    transfer_address_response: Response from "messages/transfer-address.response.json";
     transfer_polling_request: Request from "messages/transfer-polling.request.json";
     transfer_polling_response: Response from "messages/transfer-polling.response.json";
     hardware_request: Request from "messages/hardware-activation.request.json";

@@ -13,9 +13,13 @@ use otp::Seed;
 use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::Signer;
 use serde_json::Value;
-use softtoken::device::{DeviceKeys, Nonce, SealingPrivateKey, Signature, SigningPublicKey};
+use softtoken::address::ServerName;
+use softtoken::device::{
+    DeviceKeys, Nonce, ProofError, SealingPrivateKey, Signature, SigningPublicKey,
+};
 use softtoken::transfer::{
-    Action, Delegation, TransferKey, TransferRequest, TransferResponse, Wish, WishError, Wisher,
+    Action, Delegation, ProvenWish, TransferKey, TransferRequest, TransferResponse, Wish,
+    WishError, Wisher,
 };
 use std::convert::Infallible;
 use zeroize::Zeroizing;
@@ -41,6 +45,10 @@ impl Vector {
 
     fn token(&self) -> TokenSerial {
         TokenSerial::parse(self.0["input"]["token"].as_str().unwrap()).unwrap()
+    }
+
+    fn server(&self) -> ServerName {
+        ServerName::parse(self.0["input"]["server"].as_str().unwrap()).unwrap()
     }
 
     fn device(&self) -> RegistrationId {
@@ -76,7 +84,8 @@ impl Vector {
         let wisher = Wisher { device, delegation };
         let key = delegate.as_ref().unwrap_or(&signing);
         let sign = |message: &[u8]| Ok::<_, Infallible>(signed(key, message));
-        Wish::new(self.token(), action, nonce, &self.key(), wisher, sign).unwrap()
+        let (server, key) = (self.server(), self.key());
+        Wish::new(server, self.token(), action, nonce, &key, wisher, sign).unwrap()
     }
 
     fn array<const N: usize>(&self, name: &str) -> [u8; N] {
@@ -102,6 +111,17 @@ fn wish(text: &str) -> Wish {
     }
 }
 
+/// The wish, at the server that it names.
+fn proven(wish: &Wish) -> ProvenWish<'_> {
+    wish.prove(std::slice::from_ref(&wish.server)).unwrap()
+}
+
+/// Whether a wish is not even the server's that it names.
+fn is_none(text: &str) -> bool {
+    let wish = wish(text);
+    wish.prove(std::slice::from_ref(&wish.server)).is_err()
+}
+
 #[test]
 fn a_browsers_wish_is_its_devices_and_its_tokens() {
     for (vector, action) in
@@ -110,7 +130,7 @@ fn a_browsers_wish_is_its_devices_and_its_tokens() {
             .zip([Action::BeginMailed, Action::Cancel, Action::BeginShown])
     {
         for wish in [vector.wish(), vector.made(action)] {
-            let proven = wish.prove().unwrap();
+            let proven = proven(&wish);
             assert_eq!(proven.device(), vector.device());
             assert_eq!(proven.of_holder(vector.device(), &vector.key()), Ok(action));
         }
@@ -124,7 +144,7 @@ fn a_browsers_wish_is_its_devices_and_its_tokens() {
 fn a_wish_without_the_seed_or_of_another_device_is_none() {
     let [one, two, _] = Vector::all();
     let wish = one.wish();
-    let proven = wish.prove().unwrap();
+    let proven = proven(&wish);
     for (device, key, why) in [
         (one.device(), two.key(), WishError::Mac),
         (two.device(), two.key(), WishError::OtherDevice),
@@ -135,6 +155,26 @@ fn a_wish_without_the_seed_or_of_another_device_is_none() {
 }
 
 #[test]
+fn a_wish_is_worth_nothing_at_another_server() {
+    let [one, two, _] = Vector::all();
+    for wish in [one.wish(), one.made(Action::BeginMailed)] {
+        for names in [vec![], vec![two.server()]] {
+            assert_eq!(wish.prove(&names).unwrap_err(), ProofError::Server);
+        }
+        assert!(wish.prove(&[two.server(), one.server()]).is_ok());
+    }
+    // The name is proven, not said: another one in its place is no way to the other server.
+    let renamed = one
+        .message()
+        .replace(one.server().as_str(), two.server().as_str());
+    let renamed = wish(&renamed);
+    assert_eq!(
+        renamed.prove(&[two.server()]).unwrap_err(),
+        ProofError::Signature
+    );
+}
+
+#[test]
 fn a_key_that_was_saved_proves_the_same_wishes() {
     for vector in Vector::all() {
         let key = vector.key();
@@ -142,7 +182,7 @@ fn a_key_that_was_saved_proves_the_same_wishes() {
         assert_eq!(HEXLOWER.encode(key.expose()), expected);
         let saved = TransferKey::from_bytes(Zeroizing::new(*key.expose()));
         let wish = vector.wish();
-        let proven = wish.prove().unwrap();
+        let proven = proven(&wish);
         assert!(proven.of_holder(vector.device(), &saved).is_ok());
     }
 }
@@ -151,7 +191,7 @@ fn a_key_that_was_saved_proves_the_same_wishes() {
 fn a_wish_under_the_key_for_pushes_is_none() {
     for vector in Vector::all() {
         let wish = wish(vector.0["message_under_push_key"].as_str().unwrap());
-        let proven = wish.prove().unwrap();
+        let proven = proven(&wish);
         assert_eq!(proven.device(), vector.device());
         let holder = proven.of_holder(vector.device(), &vector.key());
         assert_eq!(holder, Err(WishError::Mac));
@@ -166,6 +206,7 @@ fn a_wish_with_any_field_of_another_is_refused() {
         serde_json::from_str(two.message()).unwrap(),
     );
     for field in [
+        "server",
         "token",
         "action",
         "nonce",
@@ -176,7 +217,7 @@ fn a_wish_with_any_field_of_another_is_refused() {
     ] {
         let mut bent = mine.clone();
         bent["d"][field] = others["d"][field].clone();
-        assert!(wish(&bent.to_string()).prove().is_err(), "{field}");
+        assert!(is_none(&bent.to_string()), "{field}");
     }
 }
 
@@ -213,7 +254,7 @@ fn a_key_without_its_devices_word_wishes_nothing() {
         ),
         bent(&of_device, &word),
     ] {
-        assert!(wish(&text).prove().is_err(), "{text}");
+        assert!(is_none(&text), "{text}");
     }
     for half in ["delegate_key", "delegation"] {
         let text = bent(&of_delegate, &[(half, Value::Null)]);

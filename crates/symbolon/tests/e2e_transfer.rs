@@ -25,6 +25,7 @@ use common::radius::{Answer, Vpn};
 use common::{Home, Running, free_port, python, run, tool, until};
 use ident::TokenSerial;
 use mail_parser::MessageParser;
+use softtoken::address::ServerName;
 use softtoken::device::AnswerHash;
 use softtoken::link::ActivationLink;
 use softtoken::mobile::{MobileNonceRequest, MobileRequest, MobileResponse};
@@ -761,23 +762,33 @@ with sqlite3.connect(sys.argv[1]) as gateway:
 ";
 
 /// What is said to a wish of whoever has keys, and no token.
-fn said_to_stranger(server: &str, device: &Device, token: TokenSerial) -> TransferRefusal {
+fn said_to_stranger(
+    address: &str,
+    server: &ServerName,
+    device: &Device,
+    token: TokenSerial,
+) -> TransferRefusal {
     let nonce = TransferRequest::from(TransferNonceRequest { token });
-    let nonce = match posted(server, &nonce) {
+    let nonce = match posted(address, &nonce) {
         TransferResponse::Nonce(TransferNonceResponse { outcome: Ok(nonce) }) => nonce,
         TransferResponse::Nonce(TransferNonceResponse { outcome: Err(why) }) => return why,
         other @ TransferResponse::Action(_) => panic!("{other:?}"),
     };
     let key = TransferKey::from_bytes([7; 32].into());
     let keys = *device.keys();
-    let wish = Wish::new(token, Action::Look, nonce, &key, keys.into(), |it| {
-        device.sign(it)
-    });
+    let server = server.clone();
+    let sign = |it: &[u8]| device.sign(it);
+    let wish = Wish::new(server, token, Action::Look, nonce, &key, keys.into(), sign);
     let wish = Box::new(wish.unwrap());
-    match posted(server, &TransferActionRequest { wish }.into()) {
+    match posted(address, &TransferActionRequest { wish }.into()) {
         TransferResponse::Action(answer) => answer.outcome.unwrap_err(),
         other @ TransferResponse::Nonce(_) => panic!("{other:?}"),
     }
+}
+
+/// As its phones sign it.
+fn server_name(tokens: &Home) -> ServerName {
+    ServerName::parse(&tokens.https.to_string()).unwrap()
 }
 
 fn posted(server: &str, request: &TransferRequest) -> TransferResponse {
@@ -802,6 +813,7 @@ fn a_stranger_learns_nothing_of_a_token_and_has_nobody_asked() {
         .app(&["transfer", "start", "alice", "--show", "--no-wait"])
         .ok();
 
+    let name = server_name(&tokens);
     // One token moves, one is on a phone, one is new, and one is not here. The token server is not asked: it would
     // not answer.
     server.freeze();
@@ -815,7 +827,7 @@ fn a_stranger_learns_nothing_of_a_token_and_has_nobody_asked() {
     let uniform = TransferRefusal::from(ServerError::ProofWrong);
     for token in serials.clone().chain([not_here]) {
         assert_eq!(
-            said_to_stranger(&address, &stranger, token),
+            said_to_stranger(&address, &name, &stranger, token),
             uniform,
             "{token}"
         );
@@ -830,7 +842,7 @@ fn a_stranger_learns_nothing_of_a_token_and_has_nobody_asked() {
     // After so many there is no look at them at all. Phones that prove themselves are heard all the same.
     let moving = serials.clone().next().unwrap();
     let busy = TransferRefusal::from(ServerError::TooManyTries);
-    let said = (0..70).map(|_| said_to_stranger(&address, &stranger, moving));
+    let said = (0..70).map(|_| said_to_stranger(&address, &name, &stranger, moving));
     let said: Vec<_> = said.collect();
     assert!(said.contains(&busy) && said.iter().all(|it| *it == busy || *it == uniform));
     let said = alice.app(&["transfer", "status", "alice"]).ok();
@@ -846,12 +858,13 @@ fn a_source_of_wishes_that_prove_nothing_is_passed_on_no_more() {
         format!("https://{}", world.home.https),
         Device::generate().unwrap(),
     );
+    let name = server_name(&world.home);
     let token = TokenSerial::parse(&world.token).unwrap();
     for _ in 0..30 {
-        let said = said_to_stranger(&server, &stranger, token);
+        let said = said_to_stranger(&server, &name, &stranger, token);
         assert_eq!(said, ServerError::ProofWrong.into());
     }
-    let said = said_to_stranger(&server, &stranger, token);
+    let said = said_to_stranger(&server, &name, &stranger, token);
     assert_eq!(said, ServerError::TooManyTries.into());
     world.up.stop();
 }

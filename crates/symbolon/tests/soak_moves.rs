@@ -352,7 +352,8 @@ impl Phone {
         let key = TransferKey::of(self.seed.as_ref().unwrap(), &token);
         let keys = *self.device.keys();
         let sign = |signed: &[u8]| self.device.sign(signed);
-        let wish = Wish::new(token, action, nonce.outcome.ok()?, &key, keys.into(), sign).unwrap();
+        let (server, nonce) = (self.server.clone(), nonce.outcome.ok()?);
+        let wish = Wish::new(server, token, action, nonce, &key, keys.into(), sign).unwrap();
         let request = TransferActionRequest {
             wish: Box::new(wish),
         };

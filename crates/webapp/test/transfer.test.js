@@ -15,6 +15,7 @@ const vectors = JSON.parse(
 );
 
 const NONCE = base64url(new Uint8Array(32).fill(7));
+const SERVER = "tokens.example.org";
 const SERIAL = "FTKMOB83F91CD33B";
 const TOKEN = { serial: SERIAL, key: await transferKey(new Uint8Array(20).fill(5), SERIAL) };
 
@@ -27,6 +28,7 @@ for (const { input, ...vector } of vectors) {
   const of = (/** @type {string} */ name) => input[name] ?? "absent";
   test(`a wish is what the gateway checks (${of("action")})`, async () => {
     const wished = wishTranscript({
+      server: of("server"),
       token: of("token"),
       action: of("action"),
       nonce: unhex(of("nonce")),
@@ -62,9 +64,10 @@ test("a wish is signed by its device", async () => {
     const body = asked.length === 1 ? nonceAnswer : answer("TransferActionResponse", { ...standing, cause: null, result: 2, error: null });
     return { body, dateS: null };
   };
-  const standing = await wish(device, ask, TOKEN, "begin-mailed");
+  const standing = await wish(device, { name: SERVER, ask }, TOKEN, "begin-mailed");
   assert.deepEqual(standing, { state: "open", expiresS: 1_800_000_000, link: null, sentTo: "a***@example.org" });
   const sent = JSON.parse(asked[1] ?? "").d;
+  assert.equal(sent.server, SERVER);
   assert.equal(sent.nonce, NONCE);
   assert.equal(sent.signing_key, base64url(device.signing));
   assert.deepEqual([sent.delegate_key, sent.delegation], [null, null]);
@@ -83,8 +86,8 @@ test("symptom 27: a refusal says what is missing, and a token that is elsewhere 
     };
   };
   const expected = { kind: "not-moved", facts: { code: 17, message: "no valid token found", cause: "it is off" } };
-  await assert.rejects(wish(device, refusing(17, "it is off"), TOKEN, "look"), expected);
-  assert.equal(await wish(device, refusing(118, null), TOKEN, "look"), "moved");
+  await assert.rejects(wish(device, { name: SERVER, ask: refusing(17, "it is off") }, TOKEN, "look"), expected);
+  assert.equal(await wish(device, { name: SERVER, ask: refusing(118, null) }, TOKEN, "look"), "moved");
 });
 
 const owed = (/** @type {number} */ byte, token = TOKEN.serial) => ({

@@ -387,8 +387,8 @@ impl Stock {
             return TransferNonceResponse { outcome }.into();
         };
         let wish = &request.wish;
-        let device = wish.prove().unwrap().device();
         let (url, pin) = (self.url.clone(), self.pin);
+        let device = wish.prove(&[url.name().clone()]).unwrap().device();
         let token = self.tokens.iter_mut().find(|it| it.serial == wish.token);
         let token = token.unwrap();
         let is_elsewhere = |(keys, _): &(DeviceKeys, _)| keys.registration_id() != device;

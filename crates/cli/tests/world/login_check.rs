@@ -29,7 +29,7 @@ pub(super) fn checked(
         name: asked.person.clone(),
         status: user.status,
         validity: None,
-        password: user.password.clone().map(Credential::Stored),
+        password: user.password.as_ref().map(Credential::from),
         former: None,
         keys: Box::default(),
         factor: user.token.map_or(Factor::None, Factor::TokenWithoutSeed),

@@ -1,9 +1,10 @@
-//! Where this unit is reached, as the token server is told.
+//! Where this unit is reached, as the token server is told, and what the token server is called there.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::vdom::Vdom;
+use softtoken::address::ServerName;
 use softtoken::process::{Request, Response, TransferAddress, TransferAddressRequest};
 use softtoken::push::AnswerAddress;
 use store::gateway::{GatewayStore, Told};
@@ -24,11 +25,15 @@ const AGAIN_AFTER: Duration = Duration::from_secs(15);
 /// told it.
 const REMEMBERED: Duration = Duration::from_hours(1);
 
-/// Tells what changes, until told to stop.
+/// The names under which the token server takes wishes; nothing before it said them.
+pub(super) type Names = Option<Arc<[ServerName]>>;
+
+/// Tells what changes, until told to stop, and passes on the names that are told back.
 pub(super) async fn run(
     store: Arc<GatewayStore>,
     supply: Arc<Supply>,
     pushes: Arc<Pushes>,
+    names: watch::Sender<Names>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut told: Option<(Option<TransferAddress>, Instant)> = None;
@@ -47,7 +52,10 @@ pub(super) async fn run(
         let mut pause = LOOK_EVERY;
         if !is_known {
             match tell(&store, &supply, address.clone(), &mut mark).await {
-                Ok(()) => told = Some((address, Instant::now())),
+                Ok(own) => {
+                    names.send_replace(Some(own));
+                    told = Some((address, Instant::now()));
+                }
                 Err(why) => {
                     pause = AGAIN_AFTER;
                     if let Some(left_out) = failures.due(clock::now()) {
@@ -80,16 +88,16 @@ async fn tell(
     supply: &Supply,
     address: Option<TransferAddress>,
     mark: &mut Option<bool>,
-) -> Result<(), String> {
+) -> Result<Arc<[ServerName]>, String> {
     let is_none = address.is_none();
     if !is_none {
         keep(store, Told::Address, mark).await?;
     }
-    ask(supply, address).await?;
+    let names = ask(supply, address).await?;
     if is_none {
         keep(store, Told::None, mark).await?;
     }
-    Ok(())
+    Ok(names)
 }
 
 async fn keep(store: &GatewayStore, told: Told, mark: &mut Option<bool>) -> Result<(), String> {
@@ -102,7 +110,10 @@ async fn keep(store: &GatewayStore, told: Told, mark: &mut Option<bool>) -> Resu
     Ok(())
 }
 
-async fn ask(supply: &Supply, address: Option<TransferAddress>) -> Result<(), String> {
+async fn ask(
+    supply: &Supply,
+    address: Option<TransferAddress>,
+) -> Result<Arc<[ServerName]>, String> {
     let product = supply.server().product().await;
     let request = Request::TransferAddress(TransferAddressRequest {
         product: product.map_err(|undecided| undecided.to_string())?,
@@ -110,7 +121,7 @@ async fn ask(supply: &Supply, address: Option<TransferAddress>) -> Result<(), St
     });
     match supply.server().ask(&Question::new(request)).await {
         Ok(Response::TransferAddress(answer)) => match answer.error {
-            None => Ok(()),
+            None => Ok(answer.servers.into()),
             Some(error) => Err(error.to_string()),
         },
         Ok(_) => Err("it answered another question".to_owned()),

@@ -41,12 +41,14 @@ pub(crate) fn start(
     pushes: &Arc<Pushes>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<(Router, Vec<JoinHandle<()>>), NoEntropy> {
-    let wishes = Wishes::new(Arc::clone(store), Arc::clone(supply)).map_err(|_| NoEntropy)?;
+    let (told, names) = watch::channel(None);
+    let wishes = Wishes::new(Arc::clone(store), Arc::clone(supply), names);
+    let wishes = wishes.map_err(|_| NoEntropy)?;
     let router = Router::new()
         .route(TRANSFER_PATH, post(answer))
         .with_state(Arc::new(wishes));
     let (store, telling) = (Arc::clone(store), Arc::clone(supply));
-    let telling = address::run(store, telling, Arc::clone(pushes), stopping.clone());
+    let telling = address::run(store, telling, Arc::clone(pushes), told, stopping.clone());
     let (following, to_follow) = (Arc::clone(supply), stopping.clone());
     let tasks = vec![
         tokio::spawn(telling),

@@ -17,9 +17,11 @@ use softtoken::transfer::{
 };
 use softtoken::{Echo, ServerError};
 use store::gateway::GatewayStore;
+use tokio::sync::watch;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
+use super::address::Names;
 use super::strangers::Strangers;
 use crate::clock;
 use crate::seldom::Seldom;
@@ -32,6 +34,8 @@ const CODE_WAIT: Duration = Duration::from_secs(10);
 pub(super) struct Wishes {
     store: Arc<GatewayStore>,
     supply: Arc<Supply>,
+    /// What the token server is called: a wish for another one may have been handed on from there.
+    names: watch::Receiver<Names>,
     nonces: Nonces,
     strangers: Strangers,
     refusals: Seldom,
@@ -54,10 +58,15 @@ enum Whose {
 }
 
 impl Wishes {
-    pub(super) fn new(store: Arc<GatewayStore>, supply: Arc<Supply>) -> Result<Self, NoRandom> {
+    pub(super) fn new(
+        store: Arc<GatewayStore>,
+        supply: Arc<Supply>,
+        names: watch::Receiver<Names>,
+    ) -> Result<Self, NoRandom> {
         Ok(Self {
             store,
             supply,
+            names,
             nonces: Nonces::new()?,
             strangers: Strangers::new(),
             refusals: Seldom::default(),
@@ -94,8 +103,13 @@ impl Wishes {
         if let Err(NotOurs) = self.nonces.take(&wish.nonce) {
             return Err(ServerError::NonceUnknown.into());
         }
+        let names = self.names.borrow().clone();
+        let Some(names) = names else {
+            let cause = "the gateway has not heard of its token server yet: try again in a minute";
+            return Err(TransferRefusal::new(ServerError::Unavailable, cause));
+        };
         let (token, strange) = (wish.token, ServerError::ProofWrong);
-        let proven = wish.prove().map_err(|_| strange)?;
+        let proven = wish.prove(&names).map_err(|_| strange)?;
         let device = proven.device();
         let mut whose = self.whose(token, &proven, source).await?;
         if matches!(whose, Whose::Second | Whose::Next) && self.settled(token).await? {

@@ -1,7 +1,8 @@
 use super::{Product, ProductEcho, read_result, write_result};
 use crate::WireError;
-use crate::address::ServerUrl;
+use crate::address::{ServerName, ServerUrl};
 use crate::json::{Fields, MessageError, Object};
+use crate::limits::MAX_SERVER_NAMES;
 use crate::link::SpkiPin;
 
 /// Where devices reach this gateway through the token server that want to move their tokens.
@@ -27,6 +28,9 @@ pub struct TransferAddress {
 pub struct TransferAddressResponse {
     /// Who said so.
     pub product: ProductEcho,
+    /// `servers`: the names under which the token server takes wishes, at most [`MAX_SERVER_NAMES`]; none beside an
+    /// error.
+    pub servers: Vec<ServerName>,
     /// `error`
     pub error: Option<WireError>,
 }
@@ -59,12 +63,15 @@ impl TransferAddressRequest {
 impl TransferAddressResponse {
     pub(super) fn write(&self, object: &mut Object<'_>) {
         self.product.write(object);
+        let names: Vec<_> = self.servers.iter().map(ServerName::as_str).collect();
+        object.texts("servers", &names);
         write_result(object, self.error.as_ref());
     }
 
     pub(super) fn read(fields: &mut Fields) -> Result<Self, MessageError> {
         Ok(Self {
             product: ProductEcho::read(fields)?,
+            servers: fields.texts("servers", MAX_SERVER_NAMES, ServerName::parse)?,
             error: read_result(fields)?,
         })
     }

@@ -1,4 +1,5 @@
 use super::wish::{Action, Wish};
+use crate::address::ServerName;
 use crate::device::Nonce;
 use crate::json::{Fields, Form, MessageError, Object};
 use crate::limits::MAX_MOBILE_BYTES;
@@ -47,7 +48,7 @@ pub struct TransferNonceResponse {
 /// What a device wants, with its proof.
 #[derive(Clone, Debug)]
 pub struct TransferActionRequest {
-    /// `token`, `action`, `nonce`, `signing_key`, `sealing_key`, `mac` and `signature`.
+    /// `server`, `token`, `action`, `nonce`, `signing_key`, `sealing_key`, `mac` and `signature`.
     pub wish: Box<Wish>,
 }
 
@@ -190,6 +191,14 @@ impl TransferRequest {
         match self {
             Self::Nonce(request) => request.token,
             Self::Action(request) => request.wish.token,
+        }
+    }
+
+    /// The token server for which a wish is proven; a nonce is anybody's.
+    pub fn server(&self) -> Option<&ServerName> {
+        match self {
+            Self::Nonce(_) => None,
+            Self::Action(request) => Some(&request.wish.server),
         }
     }
 

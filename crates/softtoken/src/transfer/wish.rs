@@ -1,12 +1,13 @@
 use super::delegation::{Delegation, Wisher};
 use super::key::TransferKey;
+use crate::address::ServerName;
 use crate::device::{DeviceKeys, Nonce, ProofError, Signature, SigningPublicKey, verify};
 use crate::json::{Fields, MessageError, Object};
 use crate::token_key::Mac;
 use crate::transcript::transcript;
 use ident::{RegistrationId, TokenSerial};
 
-const WISH_LABEL: &str = "symbolon-transfer-v1";
+const WISH_LABEL: &str = "symbolon-transfer-v2";
 const SIGNED_LABEL: &str = "symbolon-transfer-signed-v1";
 
 /// What a device wants of its token.
@@ -49,6 +50,8 @@ impl Action {
 /// A device's wish, signed by it and with the MAC of the token's holder.
 #[derive(Clone, Debug)]
 pub struct Wish {
+    /// `server`: the token server through which the device asks.
+    pub server: ServerName,
     /// `token`
     pub token: TokenSerial,
     /// `action`
@@ -82,6 +85,7 @@ pub enum WishError {
 impl Wish {
     /// A wish; `sign` signs what it is given with the device's signing key, or that of its delegate.
     pub fn new<E>(
+        server: ServerName,
         token: TokenSerial,
         action: Action,
         nonce: Nonce,
@@ -89,9 +93,10 @@ impl Wish {
         wisher: Wisher,
         sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
     ) -> Result<Self, E> {
-        let wished = wish_transcript(&token, action, &nonce, &wisher.device);
+        let wished = wish_transcript(&server, &token, action, &nonce, &wisher.device);
         let mac = key.0.mac(&wished);
         Ok(Self {
+            server,
             token,
             action,
             nonce,
@@ -101,18 +106,30 @@ impl Wish {
         })
     }
 
-    /// Checks the signature, and the device's word for the key of a delegate. Whether the nonce is fresh is for the caller to say.
-    pub fn prove(&self) -> Result<ProvenWish<'_>, ProofError> {
+    /// Checks that it is for a token server that goes by `names`, the signature, and the device's word for the key of
+    /// a delegate. Whether the nonce is fresh is for the caller to say.
+    pub fn prove(&self, names: &[ServerName]) -> Result<ProvenWish<'_>, ProofError> {
+        if !names.contains(&self.server) {
+            return Err(ProofError::Server);
+        }
         let signed = signed_transcript(&self.wished(), &self.mac);
         verify(&self.wisher.signing_key()?, &signed, &self.signature)?;
         Ok(ProvenWish(self))
     }
 
     fn wished(&self) -> Vec<u8> {
-        wish_transcript(&self.token, self.action, &self.nonce, &self.wisher.device)
+        let Self {
+            server,
+            token,
+            action,
+            nonce,
+            ..
+        } = self;
+        wish_transcript(server, token, *action, nonce, &self.wisher.device)
     }
 
     pub(super) fn write(&self, object: &mut Object<'_>) {
+        object.text("server", self.server.as_str());
         object.text("token", self.token.as_str());
         object.text("action", self.action.as_str());
         object.text("nonce", &self.nonce.to_base64url());
@@ -129,6 +146,7 @@ impl Wish {
 
     pub(super) fn read(fields: &mut Fields) -> Result<Self, MessageError> {
         Ok(Self {
+            server: fields.parsed("server", ServerName::parse)?,
             token: fields.parsed("token", TokenSerial::parse)?,
             action: Action::read(fields)?,
             nonce: fields.parsed("nonce", Nonce::parse)?,
@@ -183,6 +201,7 @@ fn read_wisher(fields: &mut Fields) -> Result<Wisher, MessageError> {
 }
 
 fn wish_transcript(
+    server: &ServerName,
     token: &TokenSerial,
     action: Action,
     nonce: &Nonce,
@@ -191,6 +210,7 @@ fn wish_transcript(
     transcript(
         WISH_LABEL,
         &[
+            server.as_str().as_bytes(),
             token.as_str().as_bytes(),
             action.as_str().as_bytes(),
             nonce.as_bytes(),

@@ -18,13 +18,13 @@ async function vector(input) {
   const keyFor = (label) => hmac(unhex(input.seed), transcript(label, utf8(input.token)));
   const key = await keyFor("symbolon-transfer-key-v1");
   const wished = transcript(
-    "symbolon-transfer-v1", utf8(input.token), utf8(input.action), unhex(input.nonce),
+    "symbolon-transfer-v2", utf8(input.server), utf8(input.token), utf8(input.action), unhex(input.nonce),
     utf8(registrationId));
   const mac = await hmac(key, wished);
   const signedOf = (mac) => transcript("symbolon-transfer-signed-v1", wished, mac);
   const messageWith = async (mac) => JSON.stringify({ d: {
-    __type: "SoftToken.TransferActionRequest", __version: "4", token: input.token,
-    action: input.action, nonce: base64url(unhex(input.nonce)),
+    __type: "SoftToken.TransferActionRequest", __version: "4", server: input.server,
+    token: input.token, action: input.action, nonce: base64url(unhex(input.nonce)),
     signing_key: base64url(signing.point), sealing_key: base64url(sealing.point),
     delegate_key: delegate ? base64url(delegate.point) : null,
     delegation: word ? base64url(word) : null,
@@ -47,18 +47,18 @@ async function vector(input) {
 const inputs = [
   {
     signing_private: counted(0x01, 32), sealing_random: counted(0x21, 32),
-    nonce: counted(0x41, 32), token: "FTKMOB83F91CD33B",
+    nonce: counted(0x41, 32), server: "tokens.example.org", token: "FTKMOB83F91CD33B",
     seed: "a84e2caad3bcea970e05dc1a9b7bd2d562622f4a", action: "begin-mailed",
   },
   {
     signing_private: counted(0x81, 32), sealing_random: counted(0xa1, 32),
-    nonce: counted(0xc1, 32), token: "FTKMOB947FDC1754", seed: counted(0x10, 32),
-    action: "cancel",
+    nonce: counted(0xc1, 32), server: "127.0.0.1:8443", token: "FTKMOB947FDC1754",
+    seed: counted(0x10, 32), action: "cancel",
   },
   {
     signing_private: counted(0x31, 32), sealing_random: counted(0x51, 32),
-    delegate_private: counted(0x71, 32), nonce: counted(0x91, 32), token: "FTKMOB26B6A1CC23",
-    seed: counted(0x20, 20), action: "begin-shown",
+    delegate_private: counted(0x71, 32), nonce: counted(0x91, 32), server: "[2001:db8::1]:8443",
+    token: "FTKMOB26B6A1CC23", seed: counted(0x20, 20), action: "begin-shown",
   },
 ];
 

@@ -30,19 +30,20 @@ const MOVED = 118;
  * Asks for something, with the proof that a device wants it and that its token's key for transfers is known.
  *
  * @param {Wisher} wisher
- * @param {Ask} ask
+ * @param {{ name: string, ask: Ask }} server the token server, as devices sign it
  * @param {{ serial: string, key: CryptoKey }} token
  * @param {Action} action
  * @returns {Promise<Standing | "moved">}
  */
-export async function wish(wisher, ask, { serial, key }, action) {
-  const asked = await ask(envelope("TransferNonceRequest", { token: serial }));
+export async function wish(wisher, server, { serial, key }, action) {
+  const asked = await server.ask(envelope("TransferNonceRequest", { token: serial }));
   const nonce = readNonce(asked.body);
   const { registrationId, delegation } = wisher;
-  const wished = wishTranscript({ token: serial, action, nonce, registrationId });
+  const wished = wishTranscript({ server: server.name, token: serial, action, nonce, registrationId });
   const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, wished));
   const signature = await wisher.signWish(signedTranscript(wished, mac));
   const request = envelope("TransferActionRequest", {
+    server: server.name,
     token: serial,
     action,
     nonce: base64url(nonce),
@@ -54,7 +55,7 @@ export async function wish(wisher, ask, { serial, key }, action) {
     signature: base64url(signature),
   });
   try {
-    return readStanding((await ask(request)).body);
+    return readStanding((await server.ask(request)).body);
   } catch (failure) {
     if (failure instanceof Failure && failure.kind === "not-moved" && failure.facts["code"] === MOVED) return "moved";
     throw failure;
@@ -64,10 +65,10 @@ export async function wish(wisher, ask, { serial, key }, action) {
 /**
  * What the MAC of a wish is over.
  *
- * @param {{ token: string, action: string, nonce: Bytes, registrationId: string }} wish
+ * @param {{ server: string, token: string, action: string, nonce: Bytes, registrationId: string }} wish
  */
-export const wishTranscript = ({ token, action, nonce, registrationId }) =>
-  transcript("symbolon-transfer-v1", utf8(token), utf8(action), nonce, utf8(registrationId));
+export const wishTranscript = ({ server, token, action, nonce, registrationId }) =>
+  transcript("symbolon-transfer-v2", utf8(server), utf8(token), utf8(action), nonce, utf8(registrationId));
 
 /** What the device signs. @param {Bytes} wished what {@link wishTranscript} made @param {Bytes} mac */
 export const signedTranscript = (wished, mac) => transcript("symbolon-transfer-signed-v1", wished, mac);

@@ -62,7 +62,7 @@ export class Session {
     this.safe = safe;
     this.origin = location.origin;
     this.server = { name: serverName(location), ask: registryAt(location.origin) };
-    this.transfers = registryAt(location.origin, fetch, TRANSFER_PATH);
+    this.transfers = { name: this.server.name, ask: registryAt(location.origin, fetch, TRANSFER_PATH) };
   }
 
   get isOpen() {
