@@ -3,7 +3,7 @@
 //! The device's keys are in the saved vault before the first message, and the token is before the
 //! receipt: whenever this process dies, the same device can ask again.
 
-use crate::contents::{Contents, NewToken, Origin, OwedReceipt, ReceiptState, TokenName};
+use crate::contents::{Contents, NewToken, Origin, OwedReceipt, ReceiptState, Server, TokenName};
 use crate::error::AppError;
 use crate::registry::{Answer, Registry, RegistryError};
 use crate::vault::OpenVault;
@@ -52,6 +52,15 @@ pub async fn activate(
     let activated = take_in(vault, registry, order.name, &token, now_unix())?;
     settle_receipts(vault).await?;
     Ok(activated)
+}
+
+/// The token server that a typed code is for.
+pub(crate) fn typed_codes_server(contents: &Contents) -> Result<Server, AppError> {
+    let server = contents.only_server().cloned();
+    server.ok_or_else(|| match contents.server() {
+        Some(_) => AppError::SeveralServers,
+        None => AppError::NoServer,
+    })
 }
 
 /// Has a registry seal a token to this device, which has to be in a saved vault.
@@ -241,7 +250,10 @@ pub(crate) fn take_in(
         .unwrap_or_else(|| token.token.into());
     vault.contents.put(NewToken {
         name: name.clone(),
-        origin: Origin::Issued(token.token),
+        origin: Origin::Issued {
+            serial: token.token,
+            server: server.clone(),
+        },
         issuer: token.issuer.clone(),
         seed,
         parameters: token.parameters,

@@ -14,6 +14,7 @@ use std::fmt;
 
 mod export;
 mod foreign;
+mod parts;
 pub(crate) mod stored;
 
 pub use export::ExportProgress;
@@ -142,6 +143,9 @@ pub enum ContentsError {
     /// A token of another issuer, with the same secret.
     #[error("this token is here already, as {0}")]
     Duplicate(TokenName),
+    /// A token with this serial is another token server's: what came is kept out, since it would take that one's place.
+    #[error("{0} has this serial and is of another token server, {1}: it stays as it is")]
+    OtherServer(TokenName, ServerUrl),
     /// Nobody moves a token of another issuer.
     #[error("{0} is not a token server's: nobody can move it")]
     NotIssued(TokenName),
@@ -179,12 +183,12 @@ impl Contents {
         &self.tokens
     }
 
-    /// The registry that typed codes go to.
+    /// The registry that a token came from last.
     pub fn server(&self) -> Option<&Server> {
         self.server.as_ref()
     }
 
-    /// Remembers the registry for typed codes.
+    /// Remembers where a token came from last.
     pub fn remember_server(&mut self, server: Server) {
         self.server = Some(server);
     }
@@ -214,8 +218,10 @@ impl Contents {
         let others = others.filter(|(at, _)| Some(*at) != before);
         refuse_taken(&token.name, others.map(|(_, other)| other))?;
         match before {
-            Some(at) if token.serial().is_some() => self.tokens[at] = token,
-            Some(at) => return Err(ContentsError::Duplicate(self.tokens[at].name.clone())),
+            Some(at) => {
+                self.tokens[at].refuse_successor(&token)?;
+                self.tokens[at] = token;
+            }
             None => self.tokens.push(token),
         }
         Ok(())
@@ -340,22 +346,26 @@ impl Token {
 
     /// Its serial; one of another issuer has none.
     pub fn serial(&self) -> Option<TokenSerial> {
-        match &self.origin {
-            Origin::Issued(serial) => Some(*serial),
-            Origin::Foreign(_) => None,
-        }
+        self.issued().ok().map(|(serial, _)| serial)
     }
 
-    /// Its serial, for whoever asks the token's gateway.
-    pub fn issued(&self) -> Result<TokenSerial, ContentsError> {
-        let not_issued = || ContentsError::NotIssued(self.name.clone());
-        self.serial().ok_or_else(not_issued)
+    /// Its token server; one of another issuer has none.
+    pub fn server(&self) -> Option<&Server> {
+        self.issued().ok().map(|(_, server)| server)
+    }
+
+    /// Its serial and its token server, for whoever asks the token's gateway.
+    pub fn issued(&self) -> Result<(TokenSerial, &Server), ContentsError> {
+        match &self.origin {
+            Origin::Issued { serial, server } => Ok((*serial, server)),
+            Origin::Foreign(_) => Err(ContentsError::NotIssued(self.name.clone())),
+        }
     }
 
     /// What tells it from others of its issuer: its serial, or its account there.
     pub fn mark(&self) -> &str {
         match &self.origin {
-            Origin::Issued(serial) => serial.as_str(),
+            Origin::Issued { serial, .. } => serial.as_str(),
             Origin::Foreign(account) => account.as_str(),
         }
     }
@@ -406,6 +416,18 @@ impl Token {
                 self.issuer == other.issuer && self.seed.expose() == other.seed.expose()
             }
             (one, other) => one == other,
+        }
+    }
+
+    /// Its token server alone puts another seed in its place.
+    fn refuse_successor(&self, successor: &Self) -> Result<(), ContentsError> {
+        match (self.server(), successor.server()) {
+            (Some(own), Some(other)) if own.url == other.url => Ok(()),
+            (Some(own), Some(_)) => {
+                let url = own.url.clone();
+                Err(ContentsError::OtherServer(self.name.clone(), url))
+            }
+            _ => Err(ContentsError::Duplicate(self.name.clone())),
         }
     }
 

@@ -105,6 +105,11 @@ pub enum AppError {
     /// A typed code, and no server was ever named.
     #[error("a typed code does not say which token server it is for")]
     NoServer,
+    /// A typed code, and tokens of several servers.
+    #[error(
+        "tokens of several token servers are here, and a typed code does not say which one it is for"
+    )]
+    SeveralServers,
     /// A server was named, but not why it can be believed.
     #[error("nothing says why this token server can be believed")]
     NoTrust,
@@ -233,6 +238,10 @@ impl AppError {
             Self::NoServer => {
                 "Name it once with --server URL and --ca FILE (or --pin SHA256), or scan the QR \
                  code, which says it."
+            }
+            Self::SeveralServers => {
+                "Name it with --server URL and --ca FILE (or --pin SHA256), or use the link or the QR code, which say \
+                 it."
             }
             Self::NoTrust => "Add --ca FILE or --pin SHA256, or scan the QR code, which says it.",
             Self::Clock { .. } => {
@@ -368,6 +377,10 @@ fn contents_step(error: &ContentsError) -> String {
         ContentsError::Unknown(_) => "`symbolon app list` shows the names.".to_owned(),
         ContentsError::CounterSpent => "Ask for a new token.".to_owned(),
         ContentsError::Duplicate(name) => format!("Its codes: `symbolon app code \"{name}\"`."),
+        ContentsError::OtherServer(name, _) => format!(
+            "Did you ask for the new one? Then delete the old one (`symbolon app remove \"{name}\"`) and add the same \
+             code again: it waits for this device."
+        ),
         ContentsError::NotIssued(_) => {
             "Take it along in a backup: `symbolon app backup save FILE`.".to_owned()
         }

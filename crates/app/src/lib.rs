@@ -24,6 +24,7 @@ pub mod contents;
 pub mod device;
 mod disk;
 mod error;
+mod hearing;
 pub mod live;
 mod offer;
 pub mod pin;

@@ -104,7 +104,7 @@ pub struct Requests {
 }
 
 impl Relay {
-    /// Asks the token server for the relay, and for the time: what a login says of it is by that clock.
+    /// Asks the token server of contents, or of a [part](Contents::parts), for the relay, and for the time: what a login says of it is by that clock.
     pub async fn find(contents: &Contents, now_unix: u64) -> Result<Self, AppError> {
         let server = contents.server().cloned().ok_or(PushFailure::NoServer)?;
         let trust = server.trust.clone();

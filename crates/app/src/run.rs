@@ -1,6 +1,6 @@
 //! The commands of `symbolon app`.
 
-use crate::activation::{Order, activate, settle_receipts};
+use crate::activation::{Order, activate, settle_receipts, typed_codes_server};
 use crate::args::{Add, Args, Backup, BackupFile, Command, Live, Transfer};
 use crate::contents::{Contents, ReceiptState, Token, TokenName};
 use crate::device::Device;
@@ -180,8 +180,7 @@ async fn run_add(
         link_secret,
         server,
     } = source;
-    let remembered = || vault.contents.server().cloned();
-    let server = server.or_else(remembered).ok_or(AppError::NoServer)?;
+    let server = server.map_or_else(|| typed_codes_server(&vault.contents), Ok)?;
     let registry = Registry::new(server)?;
     let order = Order {
         code,

@@ -37,7 +37,7 @@ pub(crate) fn save(
     disk::replace(file, text.as_bytes())?;
     writeln!(
         world.out,
-        "Saved {}: {foreign} of other issuers, and the right to move {issued} of the token server to another \
+        "Saved {}: {foreign} of other issuers, and the right to move {issued} of token servers to another \
          device. Whoever forgets the passphrase has lost the file.",
         file.display(),
     )?;
@@ -89,7 +89,7 @@ pub(crate) async fn restore(
         }
     }
     vault.save()?;
-    if let Some(moves) = moves {
+    for moves in moves {
         missing += move_all(&moves, vault, world).await?;
     }
     tell_receipts(&vault.contents, world)?;
@@ -120,7 +120,7 @@ async fn move_all(
             writeln!(world.out, "{} stays where it is too.", token.name)?;
             continue;
         }
-        let moved = match moves.holder(token, vault.contents.server()) {
+        let moved = match moves.holder(token, &vault.contents) {
             Ok(holder) => moved(&holder, token, vault, world).await,
             Err(error) => Err(error.into()),
         };

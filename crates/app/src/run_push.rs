@@ -3,11 +3,13 @@
 use crate::args::Push;
 use crate::contents::Contents;
 use crate::error::AppError;
-use crate::push::{Heard, PushFailure, Relay, Requests};
+use crate::hearing::{Hearing, Line, Lost, News};
+use crate::push::{PushFailure, Relay};
 use crate::run::Surroundings;
 use crate::screen;
 use softtoken::push::{Approval, Decision, LoginRequest, PushNumber, PushSession};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 
@@ -20,19 +22,71 @@ pub(crate) async fn run(
     contents: &Contents,
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
-    let relay = Relay::find(contents, (world.now_unix)()).await?;
-    if let Some(error) = relay.clock_error() {
-        writeln!(world.out, "{error}. Set it, or your codes are refused.")?;
-    }
-    match decided(&push)? {
+    let decision = decided(&push)?;
+    let mut logins = Logins {
+        hearing: Hearing::begin(contents, world.now_unix)?,
+        later: VecDeque::new(),
+    };
+    match decision {
         Some(decision) => {
-            let waiting = waiting(&relay, contents, world);
-            let request = tokio::time::timeout(ANSWER_WAIT, waiting).await;
-            let request = request.map_err(|_| PushFailure::Nothing)??;
-            show(&relay, &request, world)?;
-            answer(&relay, contents, &request, decision, world).await
+            let waiting = tokio::time::timeout(ANSWER_WAIT, logins.next(world)).await;
+            let (line, request) = waiting.map_err(|_| PushFailure::Nothing)??;
+            show(&line.relay, &request, world)?;
+            answer(&line, &request, decision, world).await
         }
-        None => converse(&relay, contents, push.once, world).await,
+        None => converse(&mut logins, push.once, world).await,
+    }
+}
+
+/// The logins that wait, and what was heard while another was shown.
+struct Logins<'a> {
+    hearing: Hearing<'a>,
+    later: VecDeque<News>,
+}
+
+impl Logins<'_> {
+    /// The next login to show. What else is heard is told.
+    async fn next(
+        &mut self,
+        world: &mut Surroundings<'_>,
+    ) -> Result<(Arc<Line>, LoginRequest), AppError> {
+        loop {
+            let news = match self.later.pop_front() {
+                Some(news) => Some(news),
+                None => self.hearing.next().await,
+            };
+            match news {
+                Some(News::Login(line, request)) => return Ok((line, *request)),
+                Some(News::Withdrawn(_)) => {}
+                Some(News::Clock(wrong)) => {
+                    writeln!(world.out, "{wrong}. Set it, or your codes are refused.")?;
+                }
+                Some(News::Lost(lost)) if self.hearing.is_over() && self.later.is_empty() => {
+                    return Err(lost.why);
+                }
+                Some(News::Lost(Lost { server, why })) => writeln!(
+                    world.notes,
+                    "Logins of {server} are not heard: {why}. {}",
+                    why.next_step()
+                )?,
+                None => return Err(PushFailure::Nothing.into()),
+            }
+        }
+    }
+
+    /// Until a login needs no answer any more. Others that come wait for their turn.
+    async fn withdrawn(&mut self, shown: PushSession) {
+        while let Some(news) = self.hearing.next().await {
+            match news {
+                News::Withdrawn(session) if session == shown => return,
+                News::Withdrawn(session) => self.later.retain(
+                    |news| !matches!(news, News::Login(_, request) if request.session == session),
+                ),
+                News::Login(..) | News::Clock(_) | News::Lost(_) => self.later.push_back(news),
+            }
+        }
+        // No relay is left: what is shown ends by its time.
+        std::future::pending::<()>().await;
     }
 }
 
@@ -59,63 +113,39 @@ fn decided(push: &Push) -> Result<Option<Decision>, AppError> {
     })
 }
 
-/// The first login that waits.
-async fn waiting(
-    relay: &Relay,
-    contents: &Contents,
-    world: &Surroundings<'_>,
-) -> Result<LoginRequest, AppError> {
-    loop {
-        let mut requests = relay.listen(contents).await?;
-        while let Some(heard) = requests.next(contents, world.now_unix).await? {
-            if let Heard::Login(request) = heard {
-                return Ok(*request);
-            }
-        }
-    }
-}
-
 async fn converse(
-    relay: &Relay,
-    contents: &Contents,
+    logins: &mut Logins<'_>,
     once: bool,
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
     let mut typed = BufReader::new(stdin()).lines();
-    let mut waiting = VecDeque::new();
     writeln!(world.out, "Waiting for logins. Ctrl-C ends.")?;
     loop {
-        let mut requests = relay.listen(contents).await?;
-        while let Some(request) = next(&mut requests, &mut waiting, contents, world).await? {
-            show(relay, &request, world)?;
-            write!(world.out, "{}", screen::login_choices(request.approval))?;
-            world.out.flush()?;
-            let now_unix = world.now_unix;
-            let left = request
-                .expires_unix
-                .saturating_sub(relay.time_at_server(now_unix()));
-            let word = word(&mut typed, request.approval, world);
-            let word = tokio::time::timeout(Duration::from_secs(left), word);
-            let end = tokio::select! {
-                word = word => match word {
-                    Ok(said) => match said? {
-                        Some(decision) => End::Said(decision),
-                        // Nobody types any more.
-                        None => return Ok(()),
-                    },
-                    Err(_) => End::Over("The time for it is over."),
+        let (line, request) = logins.next(world).await?;
+        show(&line.relay, &request, world)?;
+        write!(world.out, "{}", screen::login_choices(request.approval))?;
+        world.out.flush()?;
+        let now_unix = line.relay.time_at_server((world.now_unix)());
+        let left = request.expires_unix.saturating_sub(now_unix);
+        let word = word(&mut typed, request.approval, world);
+        let word = tokio::time::timeout(Duration::from_secs(left), word);
+        let end = tokio::select! {
+            word = word => match word {
+                Ok(said) => match said? {
+                    Some(decision) => End::Said(decision),
+                    // Nobody types any more.
+                    None => return Ok(()),
                 },
-                () = withdrawn(&mut requests, request.session, &mut waiting, contents, now_unix) => {
-                    End::Over("It waits no longer.")
-                }
-            };
-            match end {
-                End::Said(decision) => answer(relay, contents, &request, decision, world).await?,
-                End::Over(why) => writeln!(world.out, "\n{why}")?,
-            }
-            if once {
-                return Ok(());
-            }
+                Err(_) => End::Over("The time for it is over."),
+            },
+            () = logins.withdrawn(request.session) => End::Over("It waits no longer."),
+        };
+        match end {
+            End::Said(decision) => answer(&line, &request, decision, world).await?,
+            End::Over(why) => writeln!(world.out, "\n{why}")?,
+        }
+        if once {
+            return Ok(());
         }
     }
 }
@@ -124,43 +154,6 @@ async fn converse(
 enum End {
     Said(Decision),
     Over(&'static str),
-}
-
-/// The next login to show; nothing when the stream has ended.
-async fn next(
-    requests: &mut Requests,
-    waiting: &mut VecDeque<LoginRequest>,
-    contents: &Contents,
-    world: &Surroundings<'_>,
-) -> Result<Option<LoginRequest>, AppError> {
-    if let Some(request) = waiting.pop_front() {
-        return Ok(Some(request));
-    }
-    while let Some(heard) = requests.next(contents, world.now_unix).await? {
-        if let Heard::Login(request) = heard {
-            return Ok(Some(*request));
-        }
-    }
-    Ok(None)
-}
-
-/// Until a login needs no answer any more. Others that come wait for their turn.
-async fn withdrawn(
-    requests: &mut Requests,
-    shown: PushSession,
-    waiting: &mut VecDeque<LoginRequest>,
-    contents: &Contents,
-    now_unix: &(dyn Fn() -> u64 + Sync),
-) {
-    while let Ok(Some(heard)) = requests.next(contents, now_unix).await {
-        match heard {
-            Heard::Login(request) => waiting.push_back(*request),
-            Heard::Withdrawn(session) if session == shown => return,
-            Heard::Withdrawn(session) => waiting.retain(|request| request.session != session),
-        }
-    }
-    // The stream has ended: what is shown ends by its time.
-    std::future::pending::<()>().await;
 }
 
 /// What the person types, until it is an answer; nothing at the end of the input.
@@ -192,12 +185,12 @@ async fn word(
 }
 
 async fn answer(
-    relay: &Relay,
-    contents: &Contents,
+    line: &Line,
     request: &LoginRequest,
     decision: Decision,
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
+    let Line { contents, relay } = line;
     relay.answer(contents, request, decision).await?;
     let told = match decision {
         Decision::Approve(_) => "Approved. The login goes on if the number is right.",

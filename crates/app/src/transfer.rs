@@ -90,9 +90,9 @@ pub struct Holder<'a> {
 
 /// Asks the gateway of a token, which is here, for something.
 pub async fn ask(contents: &Contents, token: &Token, action: Action) -> Result<Answered, AppError> {
-    let serial = token.issued()?;
+    let (serial, server) = token.issued()?;
     let holder = Holder {
-        server: contents.server().cloned().ok_or(AppError::NoServer)?,
+        server: server.clone(),
         wisher: (*contents.device.keys()).into(),
         signer: contents.device.signer(),
         token: serial,

@@ -304,6 +304,67 @@ async fn a_token_that_is_provisioned_again_keeps_its_name_and_takes_the_new_seed
 }
 
 #[tokio::test]
+async fn a_token_server_takes_no_place_of_anothers_token() {
+    let (own, other) = (SmallRegistry::start().await, SmallRegistry::start().await);
+    let phone = phone_with_token(&own).await;
+    let code = phone.run(&["code", "work"]).await.unwrap();
+    // The same serial, with a seed of its own.
+    let (_, link) = other.issue(1);
+    other.stock().tokens[0].seed_hex = "bb".repeat(20);
+    let (error, step) = phone.refused(&["add", "--qr-text", &link]).await;
+    assert_eq!(
+        error,
+        format!(
+            "work has this serial and is of another token server, {}: it stays as it is",
+            own.url
+        )
+    );
+    assert!(step.contains("symbolon app remove \"work\""), "{step}");
+    assert_eq!(phone.run(&["code", "work"]).await.unwrap(), code);
+    assert!(!other.stock().token(1).is_confirmed);
+
+    // Whoever asked for it follows that, and the code waits.
+    phone.run(&["remove", "work"]).await.unwrap();
+    phone.run(&["add", "--qr-text", &link]).await.unwrap();
+    assert!(other.stock().token(1).is_confirmed);
+}
+
+#[tokio::test]
+async fn a_typed_code_goes_to_no_server_that_it_may_not_be_of() {
+    let (own, other) = (SmallRegistry::start().await, SmallRegistry::start().await);
+    let phone = phone_with_token(&own).await;
+    let (_, link) = other.issue(2);
+    phone.run(&["add", "--qr-text", &link]).await.unwrap();
+    let (code, _) = own.issue(3);
+    let (error, step) = phone.refused(&["add", &code]).await;
+    assert!(
+        error.starts_with("tokens of several token servers are here"),
+        "{error}"
+    );
+    assert!(step.contains("--server URL"), "{step}");
+    assert!(own.stock().token(3).holder.is_none());
+}
+
+#[tokio::test]
+async fn each_token_is_moved_by_its_own_server() {
+    let (own, other) = (SmallRegistry::start().await, SmallRegistry::start().await);
+    let phone = phone_with_token(&own).await;
+    let (_, link) = other.issue(2);
+    phone
+        .run(&["add", "--qr-text", &link, "--name", "club"])
+        .await
+        .unwrap();
+    // Nobody answers in the place of the one that came last: the first needs it for nothing.
+    other.stop().await;
+    let start = ["transfer", "start", "work", "--show", "--no-wait"];
+    let said = phone.run(&start).await.unwrap();
+    assert!(said.contains("Scan this on the other device"), "{said}");
+    let start = ["transfer", "start", "club", "--show", "--no-wait"];
+    let (error, _) = phone.refused(&start).await;
+    assert!(error.contains("cannot be reached"), "{error}");
+}
+
+#[tokio::test]
 async fn an_expired_code_says_so() {
     let registry = SmallRegistry::start().await;
     let (_, link) = registry.issue(1);

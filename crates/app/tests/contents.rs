@@ -15,9 +15,11 @@ use app::contents::{
 use app::device::Device;
 use ident::TokenSerial;
 use otp::{Kind, Parameters, Seed, Step};
+use serde_json::Value;
 use softtoken::IssuerName;
 use softtoken::address::ServerUrl;
 use softtoken::device::AnswerHash;
+use softtoken::link::SpkiPin;
 
 fn name(text: &str) -> TokenName {
     TokenName::parse(text).unwrap()
@@ -26,7 +28,10 @@ fn name(text: &str) -> TokenName {
 fn token(number: u8, called: &str, parameters: Parameters) -> NewToken {
     NewToken {
         name: name(called),
-        origin: Origin::Issued(TokenSerial::mobile([number; 5])),
+        origin: Origin::Issued {
+            serial: TokenSerial::mobile([number; 5]),
+            server: server("https://tokens.example.org"),
+        },
         issuer: IssuerName::parse("Example").unwrap(),
         seed: Seed::from_bytes(b"12345678901234567890".to_vec().into()).unwrap(),
         parameters,
@@ -45,6 +50,24 @@ fn contents() -> Contents {
         .put(token(2, "home", Parameters::default()))
         .unwrap();
     contents
+}
+
+fn server(url: &str) -> Server {
+    Server {
+        url: ServerUrl::parse(url).unwrap(),
+        trust: Trust::Pin(SpkiPin::of_spki(url.as_bytes())),
+    }
+}
+
+/// The same at another token server.
+fn elsewhere(number: u8, called: &str) -> NewToken {
+    NewToken {
+        origin: Origin::Issued {
+            serial: TokenSerial::mobile([number; 5]),
+            server: server("https://other.example.net:8443"),
+        },
+        ..token(number, called, Parameters::default())
+    }
 }
 
 fn receipt(number: u8) -> OwedReceipt {
@@ -217,4 +240,90 @@ fn an_export_that_is_read_in_part_survives_storage() {
             "{wrong}"
         );
     }
+}
+
+#[test]
+fn no_other_token_server_puts_its_token_in_the_place_of_one() {
+    let mut contents = contents();
+    let before = contents.to_json().unwrap();
+    let error = contents.put(elsewhere(1, "work")).unwrap_err();
+    let own = ServerUrl::parse("https://tokens.example.org").unwrap();
+    assert_eq!(error, ContentsError::OtherServer(name("work"), own));
+    assert_eq!(contents.to_json().unwrap(), before);
+
+    // Its own does, also where its certificate has another authority now.
+    let mut again = token(1, "work", Parameters::default());
+    let renewed = Server {
+        trust: Trust::Authorities(vec![b"another".to_vec()]),
+        ..server("https://tokens.example.org")
+    };
+    again.origin = Origin::Issued {
+        serial: TokenSerial::mobile([1; 5]),
+        server: renewed.clone(),
+    };
+    contents.put(again).unwrap();
+    assert_eq!(contents.token("work").unwrap().server(), Some(&renewed));
+}
+
+#[test]
+fn a_part_has_what_its_token_server_knows_of_and_nothing_else() {
+    let mut contents = contents();
+    contents.put(elsewhere(9, "club")).unwrap();
+    contents.remember_server(server("https://other.example.net:8443"));
+    contents.owe_receipt(receipt(1));
+    assert_eq!(contents.only_server(), None);
+
+    let parts = contents.parts().unwrap();
+    let told = parts.iter().map(|part| {
+        let names = part.tokens().iter().map(|token| token.name().as_str());
+        let server = part.server().unwrap().url.to_string();
+        (
+            server,
+            names.collect::<Vec<_>>(),
+            part.owed_receipts().len(),
+        )
+    });
+    let told: Vec<_> = told.collect();
+    let own = "https://tokens.example.org".to_owned();
+    let other = "https://other.example.net:8443".to_owned();
+    assert_eq!(
+        told,
+        [(own, vec!["work", "home"], 1), (other, vec!["club"], 0)]
+    );
+    for part in &parts {
+        let device = &part.device;
+        assert_eq!(device.registration_id(), contents.device.registration_id());
+        assert_eq!(part.only_server(), part.server());
+    }
+
+    // One token server that is believed for two reasons is one all the same.
+    let mut again = token(2, "home", Parameters::default());
+    again.origin = Origin::Issued {
+        serial: TokenSerial::mobile([2; 5]),
+        server: receipt(2).server,
+    };
+    contents.put(again).unwrap();
+    let part = &contents.parts().unwrap()[0];
+    assert_eq!(part.tokens().len(), 2);
+    assert_eq!(part.server(), Some(&receipt(2).server));
+    assert_eq!(contents.servers().len(), 3);
+}
+
+#[test]
+fn a_vault_of_before_says_once_where_its_tokens_come_from() {
+    let mut contents = contents();
+    contents.remember_server(server("https://other.example.net:8443"));
+    contents.owe_receipt(receipt(1));
+    let mut stored: Value = serde_json::from_slice(&contents.to_json().unwrap()).unwrap();
+    for token in stored["tokens"].as_array_mut().unwrap() {
+        token.as_object_mut().unwrap().remove("server").unwrap();
+    }
+    let read = Contents::from_json(stored.to_string().as_bytes()).unwrap();
+    let url = |name| read.token(name).unwrap().server().unwrap().url.to_string();
+    assert_eq!(url("work"), "https://tokens.example.org");
+    assert_eq!(url("home"), "https://other.example.net:8443");
+
+    stored["server"] = Value::Null;
+    stored["receipts"] = Value::Array(Vec::new());
+    assert!(Contents::from_json(stored.to_string().as_bytes()).is_err());
 }

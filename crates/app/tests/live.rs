@@ -28,6 +28,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Cell;
 use softtoken::address::ServerUrl;
 use softtoken::device::{AnswerHash, SealingPrivateKey};
+use softtoken::link::SpkiPin;
 use softtoken::push::{Approval, Decision, LoginRequest, MailboxSecret, PushSession, ShownText};
 use softtoken::transfer::{Open, Standing};
 use softtoken::{Echo, IssuerName};
@@ -42,6 +43,13 @@ const LOCK_AFTER_S: u64 = 120;
 /// A device that is always the same.
 const SIGNING_KEY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgI7aNe+Ze1OMzlUuYdtzXXwP4uryHb+LwLuT/\
     JThaMdihRANCAARNcL518adw+1ix3zrQioswu7JPPjgRwfEEjd4BBYu1SZJvtYtQNiOLbuAG2w139XpWyD8JTq3Q2CrUOaearSA9";
+
+fn server() -> Server {
+    Server {
+        url: ServerUrl::parse("https://tokens.example.org").unwrap(),
+        trust: Trust::Pin(SpkiPin::of_spki(b"a key")),
+    }
+}
 
 /// As a token server writes it, at its usual length.
 const LINK: &str = "symbolon://activate?v=1&c=EEIMCUO6X6DF4BL3&k=4HROHZHF43T6R2PK5PWO33XP6A\
@@ -161,6 +169,7 @@ impl World {
             "pushes" => {
                 let pushing = match rest.split_once(' ') {
                     None => Pushing::On,
+                    Some(("partly", why)) => Pushing::Partly(why.to_owned()),
                     Some((_, why)) => Pushing::Off(why.to_owned()),
                 };
                 self.desk().set_pushing(pushing);
@@ -246,10 +255,7 @@ impl World {
         OwedReceipt {
             token,
             answer_hash: AnswerHash::from_bytes([7; 32]),
-            server: Server {
-                url: ServerUrl::parse("https://tokens.example.org").unwrap(),
-                trust: Trust::Authorities(Vec::new()),
-            },
+            server: server(),
         }
     }
 
@@ -263,7 +269,10 @@ impl World {
         };
         let token = NewToken {
             name: TokenName::parse(&name.join(" ")).unwrap(),
-            origin: Origin::Issued(TokenSerial::mobile([number.parse().unwrap(); 5])),
+            origin: Origin::Issued {
+                serial: TokenSerial::mobile([number.parse().unwrap(); 5]),
+                server: server(),
+            },
             issuer: IssuerName::parse(issuer).unwrap(),
             // RFC 4226 appendix D, and RFC 6238's for SHA-1.
             seed: Seed::from_bytes(b"12345678901234567890".to_vec().into()).unwrap(),

@@ -8,13 +8,15 @@
     reason = "a test fails by panicking, and this one touches files"
 )]
 
-use app::contents::{Contents, NewToken, Origin, TokenName};
+use app::contents::{Contents, NewToken, Origin, Server, TokenName, Trust};
 use app::device::Device;
 use app::pin::{Pin, PinError};
 use app::vault::{BindingKind, Effort, Folder, Found, MAX_ATTEMPTS, OpenVault, Places, VaultError};
 use ident::TokenSerial;
 use otp::{Parameters, Seed};
 use softtoken::IssuerName;
+use softtoken::address::ServerUrl;
+use softtoken::link::SpkiPin;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -96,7 +98,13 @@ fn token(number: u8) -> NewToken {
     let serial = TokenSerial::mobile([number; 5]);
     NewToken {
         name: TokenName::from(serial),
-        origin: Origin::Issued(serial),
+        origin: Origin::Issued {
+            serial,
+            server: Server {
+                url: ServerUrl::parse("https://tokens.example.org").unwrap(),
+                trust: Trust::Pin(SpkiPin::of_spki(b"a key")),
+            },
+        },
         issuer: IssuerName::parse("Example").unwrap(),
         pin_policy: None,
         counter: 0,

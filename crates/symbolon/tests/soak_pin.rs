@@ -26,7 +26,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use app::contents::{Contents, NewToken, Origin, TokenName};
+use app::contents::{Contents, NewToken, Origin, Server, TokenName, Trust};
 use app::device::Device;
 use app::pin::Pin;
 use app::vault::{Effort, Folder, Found, MAX_ATTEMPTS, Places};
@@ -36,6 +36,8 @@ use otp::{Parameters, Seed};
 use rustix::process::{Pid, Signal, kill_process};
 use soak::{Chance, found, size};
 use softtoken::IssuerName;
+use softtoken::address::ServerUrl;
+use softtoken::link::SpkiPin;
 use tempfile::TempDir;
 
 const RIGHT: &str = "2741";
@@ -102,7 +104,13 @@ impl Vault {
         let serial = TokenSerial::mobile([1; 5]);
         let token = NewToken {
             name: TokenName::from(serial),
-            origin: Origin::Issued(serial),
+            origin: Origin::Issued {
+                serial,
+                server: Server {
+                    url: ServerUrl::parse("https://tokens.example.org").unwrap(),
+                    trust: Trust::Pin(SpkiPin::of_spki(b"a key")),
+                },
+            },
             issuer: IssuerName::parse("Example").unwrap(),
             seed: Seed::from_hex(&"a5".repeat(20)).unwrap(),
             parameters: Parameters::default(),

@@ -125,7 +125,7 @@ test("a vault of Aegis opens, plain and under its password", async () => {
   const plain = backupOf(JSON.stringify({ version: 1, header: { slots: null, params: null }, db: aegisDb }), stretch);
   assert.equal(plain.isEncrypted, false);
   const { tokens, unread, moves } = await plain.open("");
-  assert.deepEqual([unread, moves], [1, null]);
+  assert.deepEqual([unread, moves], [1, []]);
   assert.deepEqual(tokens.map(({ issuer, account, counter }) => [issuer, account, counter]), [["Acme", "ada", 0], ["Bank", "bob", 3]]);
   assert.deepEqual(tokens[0]?.shape, { type: "totp", period: 60, digits: 8, algorithm: "SHA256" });
   const sealed = backupOf(JSON.stringify(aegisVault()), stretch);
@@ -172,7 +172,7 @@ test("a backup of 2FAS opens, plain and under its password", async () => {
   const { ciphertext, tag } = gcm(pbkdf2Sync(PASSWORD, salt, 10_000, 32, "sha256"), nonce, Buffer.from(JSON.stringify(services)));
   const servicesEncrypted = [Buffer.concat([ciphertext, tag]), salt, nonce].map((part) => part.toString("base64")).join(":");
   const sealed = backupOf(JSON.stringify({ schemaVersion: 4, services: [], servicesEncrypted }), stretch);
-  assert.deepEqual(await sealed.open(PASSWORD), { tokens, unread: 0, moves: null });
+  assert.deepEqual(await sealed.open(PASSWORD), { tokens, unread: 0, moves: [] });
   await assert.rejects(sealed.open("wrong"), { kind: "file-password" });
 });
 
@@ -183,7 +183,7 @@ test("this app's backup comes back, and opens by its passphrase alone", async ()
   const text = await sealedBackup(contents, "four words are good", stretch, { memoryKib: 64, passes: 1 });
   assert.ok(!text.includes(KEY) && !text.includes("otpauth"));
   const file = backupOf(text, stretch);
-  assert.deepEqual(await file.open("four words are good"), { ...contents, unread: 0 });
+  assert.deepEqual(await file.open("four words are good"), { tokens, unread: 0, moves: [] });
   await assert.rejects(file.open("four words are bad"), { kind: "file-password" });
   await assert.rejects(sealedBackup(contents, "too short", stretch), { kind: "passphrase-short" });
 });
@@ -195,7 +195,7 @@ test("the right to move a token comes back, and proves wishes in its device's na
   const text = await sealedBackup({ tokens: [], moves: line }, "four words are good", stretch, { memoryKib: 64, passes: 1 });
   const { tokens, moves } = await backupOf(text, stretch).open("four words are good");
   assert.deepEqual(tokens, []);
-  const { server, wisher, tokens: [movable] } = /** @type {Moves} */ (moves);
+  const { server, wisher, tokens: [movable] } = /** @type {Moves} */ (moves[0]);
   assert.equal(server, "tokens.example.org:8443");
   assert.deepEqual([movable?.serial, movable?.name], ["FTKMOB83F91CD33B", "work"]);
   assert.deepEqual([wisher.registrationId, wisher.signing, wisher.sealing], [device.registrationId, device.signing, device.sealing]);
@@ -230,6 +230,21 @@ test("the right to move a token comes back, and proves wishes in its device's na
   }
 });
 
+test("the right to move tokens of two token servers comes back as that of each", async () => {
+  const device = await Device.of(await generateKeys());
+  const seed = new Uint8Array(20).fill(5);
+  const lines = await Promise.all([
+    movesLine(device, "https://tokens.example.org", [{ serial: "FTKMOB83F91CD33B", name: "work", seed }]),
+    movesLine(device, "https://other.example.net:8443", [{ serial: "FTKMOB947FDC1754", name: "club", seed }]),
+  ]);
+  const text = await sealedBackup({ tokens: [], moves: lines.join("\n") }, "four words are good", stretch, { memoryKib: 64, passes: 1 });
+  const { moves } = await backupOf(text, stretch).open("four words are good");
+  assert.deepEqual(moves.map(({ server, tokens }) => [server, tokens.map(({ name }) => name)]), [
+    ["tokens.example.org", ["work"]],
+    ["other.example.net:8443", ["club"]],
+  ]);
+});
+
 test("a line that cannot be used costs neither the others nor the right to move", async () => {
   const device = await Device.of(await generateKeys());
   const token = { serial: "FTKMOB83F91CD33B", name: "work", seed: new Uint8Array(20).fill(5) };
@@ -237,7 +252,7 @@ test("a line that cannot be used costs neither the others nor the right to move"
   const odd = `otpauth://steam/Game:ada?secret=${KEY}`;
   const text = await sealedBackup({ tokens: [], moves: `${odd}\n${line}` }, "four words are good", stretch, { memoryKib: 64, passes: 1 });
   const { tokens, unread, moves } = await backupOf(text, stretch).open("four words are good");
-  assert.deepEqual([tokens, unread, moves?.tokens.length], [[], 1, 1]);
+  assert.deepEqual([tokens, unread, moves[0]?.tokens.length], [[], 1, 1]);
 });
 
 test("a file that is none is refused", async () => {
@@ -264,7 +279,7 @@ test("backups of both apps are read", async () => {
   for (const { passphrase, file, ...saved } of backups) {
     const { tokens, moves } = await backupOf(JSON.stringify(file), stretch).open(passphrase);
     assert.deepEqual(tokens, saved.tokens.map(parseKeyUri));
-    assert.deepEqual((moves?.tokens ?? []).map(({ serial }) => serial), saved.moves);
+    assert.deepEqual(moves.flatMap(({ tokens }) => tokens).map(({ serial }) => serial), saved.moves);
   }
 });
 

@@ -224,7 +224,7 @@ test("a token of a backup is said to be here once its server knows so", async ()
     await session.setPin("2741");
     session.server.ask = ask;
     session.fetchMoved = async () => ARRIVED;
-    await takeBackup(app, { tokens: [], unread: 0, moves: moves() });
+    await takeBackup(app, { tokens: [], unread: 0, moves: [moves()] });
     await shows(place, said);
     assert.ok(!place.textContent.includes(unsaid), place.textContent);
     session.lock();
@@ -236,7 +236,7 @@ test("a restore on the device of the backup puts no other out", async () => {
   await session.setPin("2741");
   session.fetchMoved = async () => ARRIVED;
   const { registrationId } = await session.safe.device();
-  await takeBackup(app, { tokens: [], unread: 0, moves: moves(registrationId) });
+  await takeBackup(app, { tokens: [], unread: 0, moves: [moves(registrationId)] });
   await shows(place, "work is back, with a new secret");
 });
 
@@ -245,14 +245,14 @@ test("a token whose code was replaced meanwhile stays where it is, and is restor
   await session.setPin("2741");
   session.server.ask = refuses;
   session.fetchMoved = async () => ARRIVED;
-  await takeBackup(app, { tokens: [], unread: 0, moves: moves() });
+  await takeBackup(app, { tokens: [], unread: 0, moves: [moves()] });
   await shows(place, "work stays where it is");
   assert.deepEqual(session.contents.tokens, []);
   // One that was stored before that came to light is taken in again too.
   await session.keep(ARRIVED, "mine");
   assert.deepEqual(session.contents.refused, [ARRIVED.serial]);
   session.server.ask = hears;
-  await takeBackup(app, { tokens: [], unread: 0, moves: moves() });
+  await takeBackup(app, { tokens: [], unread: 0, moves: [moves()] });
   await shows(place, "work moved here");
   assert.deepEqual(session.contents.tokens.map(({ name }) => name), ["work"]);
   assert.deepEqual(session.contents.refused, []);
@@ -274,7 +274,7 @@ test("what is said of a token that came does not hang on the lock", async () => 
     await session.setPin("2741");
     session.server.ask = locking(app, ask);
     session.fetchMoved = async () => ARRIVED;
-    const taken = takeBackup(app, { tokens: [], unread: 0, moves: moves() });
+    const taken = takeBackup(app, { tokens: [], unread: 0, moves: [moves()] });
     await shows(place, "Enter your PIN");
     session.server.ask = silent;
     fill(place, "2741");
@@ -337,7 +337,7 @@ test("a restore ends with its results, also for who leaves the choice of a longe
     await session.setPin("2741");
     const pinPolicy = /** @type {const} */ ({ requirement: "require", digits: 6 });
     session.fetchMoved = async () => ({ ...ARRIVED, pinPolicy });
-    const taken = takeBackup(app, { tokens: [], unread: 0, moves: moves() });
+    const taken = takeBackup(app, { tokens: [], unread: 0, moves: [moves()] });
     await shows(place, "asks for a PIN of at least 6 digits");
     await leave(app, place);
     await taken;
@@ -352,7 +352,7 @@ test("a restore that cannot be stored says so, and moves nothing", async () => {
   session.change = () => Promise.reject(new Failure("storage"));
   session.fetchMoved = () => assert.fail("a token is fetched that cannot be stored");
   const { seed, shape, issuer } = ARRIVED;
-  await takeBackup(app, { tokens: [{ seed, shape, issuer, account: "", counter: 0 }], unread: 0, moves: moves() });
+  await takeBackup(app, { tokens: [{ seed, shape, issuer, account: "", counter: 0 }], unread: 0, moves: [moves()] });
   await shows(place, app.words.failures.storage({}).title);
   await shows(place, "Done");
 });
@@ -363,14 +363,14 @@ test("an import says which tokens it did not bring, until that is read", async (
   const { seed, shape } = ARRIVED;
   const foreign = (/** @type {string} */ issuer) => ({ seed, shape, issuer, account: "ada", counter: 0 });
   const tokens = [foreign("Acme"), foreign("Bank"), foreign("Acme")];
-  await takeBackup(app, { tokens, unread: 2, moves: null });
+  await takeBackup(app, { tokens, unread: 2, moves: [] });
   for (const said of ["2 tokens added", "1 was here already", "2 cannot be used here"]) await shows(place, said);
   press(place, "Done");
   await shows(place, "home: Acme,Bank");
-  await takeBackup(app, { tokens: [], unread: 1, moves: { ...moves(), tokens: [] } });
+  await takeBackup(app, { tokens: [], unread: 1, moves: [{ ...moves(), tokens: [] }] });
   await shows(place, "1 cannot be used here");
   // What the app has no room for is told as well.
   const full = Array.from({ length: 499 }, (_, at) => foreign(`Issuer ${at}`));
-  await takeBackup(app, { tokens: full, unread: 0, moves: null });
+  await takeBackup(app, { tokens: full, unread: 0, moves: [] });
   for (const said of ["498 tokens added", "The app holds 500 tokens"]) await shows(place, said);
 });

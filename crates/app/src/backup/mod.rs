@@ -29,8 +29,8 @@ const FIRST_CAPACITY: usize = 64 << 10;
 pub struct Backup {
     /// Tokens of other issuers.
     pub(crate) foreign: Vec<KeyUri>,
-    /// The right to move a token server's tokens.
-    pub(crate) moves: Option<Moves>,
+    /// The right to move tokens of token servers.
+    pub(crate) moves: Vec<Moves>,
     /// Tokens of other issuers that cannot be used here.
     pub(crate) unread: usize,
 }
@@ -40,7 +40,7 @@ pub struct Backup {
 pub struct Saved {
     /// Of other issuers.
     pub foreign: usize,
-    /// Of the token server.
+    /// Of token servers.
     pub issued: usize,
 }
 
@@ -60,9 +60,10 @@ pub(crate) fn save(
         plain.push('\n');
         saved.foreign += 1;
     }
-    if let Some(moves) = Moves::of(contents)? {
-        saved.issued = moves.tokens().len();
+    for moves in Moves::all_of(contents)? {
+        saved.issued += moves.tokens().len();
         moves.write_line(&mut plain)?;
+        plain.push('\n');
     }
     if saved.foreign + saved.issued == 0 {
         return Err(AppError::NoVault);
@@ -87,12 +88,12 @@ pub(crate) fn open(
             let Found { tokens, unread } = foreign.open(&password)?;
             Backup {
                 foreign: tokens,
-                moves: None,
+                moves: Vec::new(),
                 unread,
             }
         }
     };
-    if backup.foreign.is_empty() && backup.moves.is_none() && backup.unread == 0 {
+    if backup.foreign.is_empty() && backup.moves.is_empty() && backup.unread == 0 {
         return Err(BackupError::Empty.into());
     }
     Ok(backup)
@@ -103,12 +104,12 @@ fn open_own(file: &[u8], passphrase: &Passphrase) -> Result<Backup, AppError> {
     let plain = str::from_utf8(&plain).map_err(|_| BackupError::Damaged)?;
     let mut backup = Backup {
         foreign: Vec::new(),
-        moves: None,
+        moves: Vec::new(),
         unread: 0,
     };
     for line in plain.lines() {
         if let Some(moves) = Moves::read_line(line) {
-            backup.moves = Some(moves?);
+            backup.moves.push(moves?);
         } else if let Ok(uri) = KeyUri::parse_foreign(line) {
             backup.foreign.push(uri);
         } else {

@@ -59,16 +59,20 @@ struct StoredMovable {
 }
 
 impl Moves {
-    /// Those of a device; nothing where it has no token of a token server.
-    pub(super) fn of(contents: &Contents) -> Result<Option<Self>, AppError> {
-        let tokens: Vec<Movable> = contents.tokens().iter().filter_map(Movable::of).collect();
-        let (false, Some(server)) = (tokens.is_empty(), contents.server()) else {
-            return Ok(None);
-        };
+    /// Those of a device, for each token server its own.
+    pub(super) fn all_of(contents: &Contents) -> Result<Vec<Self>, AppError> {
+        let servers = contents.servers().into_iter();
+        servers.map(|server| Self::of(contents, server)).collect()
+    }
+
+    fn of(contents: &Contents, server: &Server) -> Result<Self, AppError> {
+        let tokens = contents.tokens().iter();
+        let tokens = tokens.filter_map(|token| Movable::of(token, server));
+        let tokens = tokens.collect();
         let (device, signer) = (&contents.device, Signer::generate()?);
         let id = device.registration_id();
         let delegation = Delegation::new(id, signer.public(), |signed| device.sign(signed))?;
-        Ok(Some(Self {
+        Ok(Self {
             server: server.clone(),
             wisher: Wisher {
                 device: *device.keys(),
@@ -76,7 +80,7 @@ impl Moves {
             },
             signer,
             tokens,
-        }))
+        })
     }
 
     /// The tokens.
@@ -89,11 +93,12 @@ impl Moves {
     pub(crate) fn holder(
         &self,
         token: &Movable,
-        known: Option<&Server>,
+        known: &Contents,
     ) -> Result<Holder<'_>, BackupError> {
         let server = match &self.server.trust {
             Trust::Authorities(none) if none.is_empty() => {
-                known.filter(|known| known.url == self.server.url)
+                let mut known = known.servers().into_iter().chain(known.server());
+                known.find(|known| known.url == self.server.url)
             }
             Trust::Authorities(_) | Trust::Pin(_) | Trust::Key(_) => Some(&self.server),
         };
@@ -167,9 +172,10 @@ impl Moves {
 }
 
 impl Movable {
-    fn of(token: &Token) -> Option<Self> {
-        let serial = token.serial()?;
-        Some(Self {
+    /// A token of this server.
+    fn of(token: &Token, server: &Server) -> Option<Self> {
+        let (serial, own) = token.issued().ok()?;
+        (own == server).then(|| Self {
             serial,
             name: token.name().clone(),
             transfer_key: token.transfer_key(&serial),

@@ -1,6 +1,6 @@
 //! Tokens of other issuers: they come as key URIs (`otpauth://`), and can be taken along as such.
 
-use super::{Contents, ContentsError, ExportProgress, NewToken, Token, TokenName};
+use super::{Contents, ContentsError, ExportProgress, NewToken, Server, Token, TokenName};
 use ident::TokenSerial;
 use otp::export_code::ExportCode;
 use otp::key_uri::Name;
@@ -11,8 +11,13 @@ use zeroize::Zeroizing;
 /// Where a token comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A token server, under this serial.
-    Issued(TokenSerial),
+    /// A token server.
+    Issued {
+        /// Its serial.
+        serial: TokenSerial,
+        /// Who is asked about it, and nobody else.
+        server: Server,
+    },
     /// Another issuer, for this account there.
     Foreign(Name),
 }

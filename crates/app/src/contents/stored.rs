@@ -40,7 +40,10 @@ struct StoredContents {
 struct StoredToken {
     name: String,
     serial: Option<String>,
-    /// In the place of a serial, for a token of another issuer.
+    /// Its token server. Vaults of before have none: it is the one to which its receipt is owed, or that of the vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    server: Option<StoredServer>,
+    /// In the place of a serial and a server, for a token of another issuer.
     #[serde(default)]
     account: Option<String>,
     issuer: String,
@@ -63,7 +66,7 @@ struct StoredPinPolicy {
     pin_length: u8,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StoredServer {
     url: String,
@@ -117,12 +120,14 @@ impl Contents {
         let sealing = sealing.as_slice().try_into().map_err(wrong)?;
         Ok(Self {
             device: Device::from_stored(&stored.signing_key.bytes()?, sealing)?,
-            server: stored.server.map(Server::try_from).transpose()?,
             tokens: stored
                 .tokens
                 .into_iter()
-                .map(Token::try_from)
+                .map(|token| {
+                    Token::try_from(token.with_server(&stored.receipts, stored.server.as_ref()))
+                })
                 .collect::<Result<_, _>>()?,
+            server: stored.server.map(Server::try_from).transpose()?,
             receipts: stored
                 .receipts
                 .into_iter()
@@ -154,8 +159,9 @@ impl From<&Token> for StoredToken {
         Self {
             name: token.name.as_str().to_owned(),
             serial: token.serial().map(|serial| serial.to_string()),
+            server: token.server().map(StoredServer::from),
             account: match &token.origin {
-                Origin::Issued(_) => None,
+                Origin::Issued { .. } => None,
                 Origin::Foreign(account) => Some(account.as_str().to_owned()),
             },
             issuer: token.issuer.as_str().to_owned(),
@@ -167,6 +173,17 @@ impl From<&Token> for StoredToken {
             counter: token.counter,
             added: token.added_unix,
         }
+    }
+}
+
+impl StoredToken {
+    /// As it is stored now.
+    fn with_server(mut self, receipts: &[StoredReceipt], last: Option<&StoredServer>) -> Self {
+        if let (Some(serial), None) = (&self.serial, &self.server) {
+            let owed = receipts.iter().find(|receipt| receipt.token == *serial);
+            self.server = owed.map(|receipt| &receipt.server).or(last).cloned();
+        }
+        self
     }
 }
 
@@ -185,9 +202,12 @@ impl TryFrom<StoredToken> for Token {
         };
         Ok(Self {
             name: TokenName::parse(&stored.name).map_err(wrong)?,
-            origin: match (&stored.serial, &stored.account) {
-                (Some(serial), None) => Origin::Issued(TokenSerial::parse(serial).map_err(wrong)?),
-                (None, Some(account)) => Origin::Foreign(Name::new(account).map_err(wrong)?),
+            origin: match (&stored.serial, stored.server, &stored.account) {
+                (Some(serial), Some(server), None) => Origin::Issued {
+                    serial: TokenSerial::parse(serial).map_err(wrong)?,
+                    server: server.try_into()?,
+                },
+                (None, None, Some(account)) => Origin::Foreign(Name::new(account).map_err(wrong)?),
                 _ => return Err(wrong("serial")),
             },
             issuer: IssuerName::parse(&stored.issuer).map_err(wrong)?,

@@ -97,6 +97,8 @@ pub enum Pushing {
     Connecting,
     /// They come.
     On,
+    /// Those of some token servers come, and why not the others.
+    Partly(String),
     /// They do not come, and why.
     Off(String),
 }

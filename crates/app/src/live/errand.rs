@@ -1,7 +1,7 @@
 //! What takes a token server's time, done while the screen goes on: one errand at a time.
 
 use super::field::Typed;
-use crate::activation::{Order, claim};
+use crate::activation::{Order, claim, typed_codes_server};
 use crate::contents::{Contents, TokenName};
 use crate::error::AppError;
 use crate::offer::{Offer, Source};
@@ -92,8 +92,8 @@ async fn claimed(
         link_secret,
         server,
     } = source;
-    let server = server.or_else(|| contents.server().cloned());
-    let registry = Registry::new(server.ok_or(AppError::NoServer)?)?;
+    let server = server.map_or_else(|| typed_codes_server(contents), Ok)?;
+    let registry = Registry::new(server)?;
     let order = Order {
         code,
         link_secret,

@@ -10,6 +10,7 @@ mod effect;
 mod errand;
 mod field;
 mod key;
+mod lines;
 mod lock;
 mod logins;
 mod moving;

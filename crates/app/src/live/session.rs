@@ -1,16 +1,17 @@
 //! The screen's life: what its states wish is done here, and what happens is told to them.
 
-use super::attendant::{Attendant, News, Said};
+use super::attendant::{News, Said};
 use super::desk::{Codes, Desk};
 use super::effect::Effect;
 use super::errand::{Arrival, Errand, Outcome};
 use super::key::Key;
+use super::lines::Lines;
 use super::lock::{Lock, LockStep};
 use super::terminal::{Screen, colours};
 use super::view::{Sight, draw_desk, draw_lock};
 use crate::activation::take_in;
 use crate::args::Live;
-use crate::contents::{Contents, ReceiptState, TakenIn, TokenName};
+use crate::contents::{ReceiptState, TakenIn, TokenName};
 use crate::error::AppError;
 use crate::pin::Pin;
 use crate::run::{PinSource, Surroundings};
@@ -18,18 +19,13 @@ use crate::transfer::TransferFailure;
 use crate::vault::{Folder, Found, OpenVault, Places, VaultError, Verdict};
 use jiff::tz::TimeZone;
 use softtoken::device::AnswerHash;
-use std::convert::Infallible;
 use std::io;
-use std::pin::Pin as Pinned;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// How often time is looked at: a code changes within this of its second.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// News and answers on their way between the screen and the relay: more than logins wait.
-const ON_THE_WAY: usize = 32;
 
 /// Shows the screen until it is left.
 pub(crate) async fn run(
@@ -101,20 +97,13 @@ enum State<'a> {
 struct Open<'a> {
     desk: Desk,
     vault: OpenVault,
-    line: Line<'a>,
+    lines: Lines<'a>,
     errand: Errand<'a>,
     proving: Proving,
 }
 
 /// A PIN that is being tried, if one is.
 struct Proving(Option<JoinHandle<Result<Verdict, VaultError>>>);
-
-/// The way to the relay, worked on while the screen waits.
-struct Line<'a> {
-    attending: Pinned<Box<dyn Future<Output = Infallible> + Send + 'a>>,
-    news: Receiver<News>,
-    said: Sender<Said>,
-}
 
 enum Happened {
     Tried(Box<Result<OpenVault, AppError>>),
@@ -309,8 +298,7 @@ impl<'a> Session<'a> {
                 open.desk.copied(now_unix);
             }
             Some(Effect::Answer(request, decision)) => {
-                // There is room: fewer logins wait.
-                let _ = open.line.said.try_send(Said { request, decision });
+                open.lines.say(Said { request, decision });
             }
             Some(Effect::Prove(pin)) => {
                 let proof = open.vault.begin_proof(pin)?;
@@ -388,7 +376,7 @@ impl<'a> Open<'a> {
         let lock_after_s = u64::from(live.lock_after) * 60;
         Ok(Self {
             desk: Desk::new(&vault.contents, codes, lock_after_s, now_unix()),
-            line: Line::open(&vault.contents, now_unix)?,
+            lines: Lines::open(&vault.contents, now_unix)?,
             errand: Errand::none(),
             proving: Proving(None),
             vault,
@@ -458,7 +446,7 @@ impl<'a> Open<'a> {
             }
         };
         self.desk.added(taken_in, now_unix());
-        self.line = Line::open(&self.vault.contents, now_unix)?;
+        self.lines = Lines::open(&self.vault.contents, now_unix)?;
         Ok(())
     }
 
@@ -471,25 +459,8 @@ impl<'a> Open<'a> {
         self.vault.save()?;
         self.desk.removed(token, now_unix());
         // Its logins are not this device's any more.
-        self.line = Line::open(&self.vault.contents, now_unix)?;
+        self.lines = Lines::open(&self.vault.contents, now_unix)?;
         Ok(())
-    }
-}
-
-impl<'a> Line<'a> {
-    fn open(contents: &Contents, now_unix: &'a (dyn Fn() -> u64 + Sync)) -> Result<Self, AppError> {
-        let (news_sender, news) = channel(ON_THE_WAY);
-        let (said, said_receiver) = channel(ON_THE_WAY);
-        let attendant = Attendant {
-            contents: contents.twin().map_err(VaultError::from)?,
-            news: news_sender,
-            now_unix,
-        };
-        Ok(Self {
-            attending: Box::pin(attendant.attend(said_receiver)),
-            news,
-            said,
-        })
     }
 }
 
@@ -503,10 +474,9 @@ impl State<'_> {
                 Happened::Tried(Box::new(outcome.unwrap_or_else(|error| Err(error.into()))))
             }
             Self::Open(open) => tokio::select! {
-                Some(news) = open.line.news.recv() => Happened::News(news),
+                news = open.lines.next() => Happened::News(news),
                 outcome = open.errand.done() => Happened::Done(Box::new(outcome)),
                 verdict = open.proving.done() => Happened::Proven(verdict),
-                never = &mut open.line.attending => match never {},
             },
             Self::Closing(_, open) => Happened::Proven(open.proving.done().await),
         }

@@ -10,10 +10,10 @@ import { isTwoFas, openTwoFas } from "./two_fas.js";
 /** @import { Moves } from "./moves.js" */
 
 /**
- * What a file holds: tokens of other issuers, and the right to move a token server's.
+ * What a file holds: tokens of other issuers, and the right to move those of token servers.
  *
- * @typedef {{ tokens: ForeignToken[], unread: number, moves: Moves | null }} Contained `unread`: how many more
- *   tokens of other issuers, which cannot be used here
+ * @typedef {{ tokens: ForeignToken[], unread: number, moves: Moves[] }} Contained `unread`: how many more
+ *   tokens of other issuers, which cannot be used here; `moves`: one for each token server
  */
 
 /** @typedef {(password: string) => Promise<Contained>} Opening */

@@ -62,9 +62,10 @@ async function opened({ argon2id, sealed }, passphrase, stretch) {
   const key = await stretch(octets(passphrase), whole(() => unbase64(salt)), { memoryKib, passes });
   const plain = await decrypt(key, bytes.slice(0, NONCE_BYTES), bytes.slice(NONCE_BYTES));
   const lines = new TextDecoder().decode(plain).split("\n");
-  const moves = lines.find(isMoves);
+  // The terminal program saves those of each of its token servers.
+  const moves = lines.filter(isMoves).map(readMoves);
   const links = lines.filter((line) => line !== "" && !isMoves(line));
-  return contained(usable(links, parseKeyUri), moves ? await readMoves(moves) : null);
+  return contained(usable(links, parseKeyUri), await Promise.all(moves));
 }
 
 /** One spelling of what looks the same, whichever keyboard typed it. @param {string} passphrase @returns {Bytes} */

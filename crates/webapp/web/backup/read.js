@@ -53,11 +53,11 @@ export function usable(entries, read) {
  * What a file holds, which has to be something.
  *
  * @param {{ tokens: ForeignToken[], unread: number }} foreign
- * @param {Moves | null} moves
+ * @param {Moves[]} moves
  * @returns {Contained}
  */
-export function contained({ tokens, unread }, moves = null) {
-  if (tokens.length > 0 || moves !== null) return { tokens, unread, moves };
+export function contained({ tokens, unread }, moves = []) {
+  if (tokens.length > 0 || moves.length > 0) return { tokens, unread, moves };
   throw unread === 0 ? new Failure("file-empty") : new Failure("file-unread");
 }
 

@@ -218,9 +218,9 @@ function showResults(app, title, results, next = null) {
  * @param {Contained} contained
  */
 export const takeBackup = (app, { tokens, unread, moves }) =>
-  moves === null ? takeForeign(app, tokens, unread) : behindPin(app, () => restore(app, tokens, unread, moves));
+  moves.length === 0 ? takeForeign(app, tokens, unread) : behindPin(app, () => restore(app, tokens, unread, moves));
 
-/** @param {App} app @param {readonly ForeignToken[]} tokens @param {number} unread @param {Moves} moves */
+/** @param {App} app @param {readonly ForeignToken[]} tokens @param {number} unread @param {readonly Moves[]} moves */
 async function restore(app, tokens, unread, moves) {
   await app.unlocked();
   const { add } = app.words;
@@ -229,7 +229,9 @@ async function restore(app, tokens, unread, moves) {
   const results = [];
   try {
     results.push(...foreignResults(app, await app.session.keepForeign(tokens), unread));
-    for (const token of moves.tokens) results.push(await restored(app, moves, token));
+    for (const ofServer of moves) {
+      for (const token of ofServer.tokens) results.push(await restored(app, ofServer, token));
+    }
   } catch (error) {
     // What cannot be stored is not fetched either.
     results.push([app.alert(error)]);

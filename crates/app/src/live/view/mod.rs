@@ -66,6 +66,7 @@ pub fn draw_desk(frame: &mut Frame<'_>, desk: &Desk, contents: &Contents, sight:
     let state = match desk.pushing() {
         Pushing::Connecting => "logins …",
         Pushing::On => "logins on",
+        Pushing::Partly(_) => "logins partly on",
         Pushing::Off(_) => "logins off",
     };
     let Some(body) = framed(frame, state, keys(desk)) else {

@@ -48,7 +48,7 @@ pub(super) fn details(
         return;
     };
     let registration = contents.device.registration_id().to_string();
-    let server = contents.server().map(|server| server.url.to_string());
+    let server = token.server().map(|server| server.url.to_string());
     let mark = match token.serial() {
         Some(_) => "serial",
         None => "account",
@@ -183,11 +183,13 @@ fn typed(frame: &mut Frame<'_>, line: Rect, field: &Field) {
 /// The keys, and why no logins come.
 pub(super) fn help(frame: &mut Frame<'_>, area: Rect, desk: &Desk, sight: &Sight) {
     let mut lines = Vec::new();
-    if let Pushing::Off(why) = desk.pushing() {
-        lines.push(Line::styled(
-            format!("No logins come here: {why}"),
-            sight.colours.warning(),
-        ));
+    let warning = match desk.pushing() {
+        Pushing::Connecting | Pushing::On => None,
+        Pushing::Partly(why) => Some(format!("Not all logins come here: {why}")),
+        Pushing::Off(why) => Some(format!("No logins come here: {why}")),
+    };
+    if let Some(warning) = warning {
+        lines.push(Line::styled(warning, sight.colours.warning()));
     }
     let line = |(keys, what): &(&'static str, &'static str)| {
         Line::from(vec![

@@ -1,0 +1,234 @@
+//! One app with tokens of two organisations, each with a token server, a gateway and a relay of its own: what one is
+//! asked or told is nothing to the other.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use std::thread;
+
+use common::phone::{Phone, activation_code, set_transfers};
+use common::radius::{Answer, Vpn};
+use common::{Home, PASSWORD, Running, free_port, run, tool, until};
+use ident::TokenSerial;
+use softtoken::ServerError;
+use softtoken::address::ServerName;
+use softtoken::transfer::{
+    Action, Standing, TransferActionRequest, TransferKey, TransferNonceRequest, TransferRefusal,
+    TransferRequest, TransferResponse, Wish,
+};
+
+const CLIENT: &str = "127.0.0.1";
+const PASSPHRASE: &str = "five little ducks";
+
+/// An organisation whose users are asked on their phones and may move their tokens.
+struct Organisation {
+    home: Home,
+    up: Running,
+    /// Where its gateway takes wishes.
+    port: u16,
+}
+
+/// Alice, who has a token of each, under its name.
+struct World {
+    work: Organisation,
+    club: Organisation,
+    phone: Phone,
+}
+
+impl Organisation {
+    fn new() -> Self {
+        let home = Home::new();
+        let up = Running::up(&home);
+        home.radius_client("vpn1", CLIENT, "");
+        home.console("config system ftm-push\nset status enable\nend")
+            .ok();
+        let port = free_port();
+        set_transfers(&home, port);
+        Self { home, up, port }
+    }
+
+    /// Gives alice a token, and puts it on her phone.
+    fn enrol(&self, phone: Phone, name: &str) -> Phone {
+        let token = self.home.import(1).remove(0);
+        let shown = self.home.user("alice", &token);
+        let phone = phone.at_server(self.url(), self.home.authority());
+        phone.add(&activation_code(&shown), name).ok();
+        self.home.console("execute fortitoken-mobile poll").ok();
+        until("the token server knows the gateway's address", || {
+            let status = phone.app(&["transfer", "status", name]);
+            status.status.success()
+        });
+        phone
+    }
+
+    fn url(&self) -> String {
+        format!("https://{}", self.home.https)
+    }
+
+    /// As its phones sign it.
+    fn name(&self) -> ServerName {
+        ServerName::parse(&self.home.https.to_string()).unwrap()
+    }
+
+    fn gateway(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// Waits until the gateway has the token on another phone.
+    fn moved(&self) {
+        until("the gateway knows the new phone", || {
+            let log = self.home.console("execute log display").ok();
+            log.contains("FortiToken transferred")
+        });
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        let (work, club) = (Organisation::new(), Organisation::new());
+        let phone = Phone::new(&work.home, "alice");
+        let phone = club.enrol(work.enrol(phone, "work"), "club");
+        Self { work, club, phone }
+    }
+}
+
+/// Logs alice in by a push that she approves on this phone.
+#[track_caller]
+fn approved(organisation: &Organisation, phone: &Phone) -> Answer {
+    let vpn = Vpn::new(&organisation.home, CLIENT);
+    let offer = vpn.ask("alice", PASSWORD);
+    let shown = vpn.answer("alice", "push", &offer);
+    let Answer::Challenge(_, prompt) = &shown else {
+        panic!("{shown:?}");
+    };
+    let number: String = prompt.chars().filter(char::is_ascii_digit).collect();
+    thread::scope(|scope| {
+        let login = scope.spawn(|| vpn.answer_patiently("alice", "push", &shown));
+        phone.app(&["push", "--approve", &number]).ok();
+        login.join().unwrap()
+    })
+}
+
+#[test]
+fn logins_of_both_are_heard_and_one_that_is_away_silences_no_other() {
+    let World { work, club, phone } = World::new();
+    for organisation in [&work, &club] {
+        assert_eq!(approved(organisation, &phone), Answer::Accept);
+    }
+    club.up.stop();
+    assert_eq!(approved(&work, &phone), Answer::Accept);
+    work.up.stop();
+}
+
+#[test]
+fn a_token_is_moved_by_its_own_server_alone() {
+    let World { work, club, phone } = World::new();
+    let away = club.url();
+    club.up.stop();
+    let start = ["transfer", "start", "work", "--show", "--no-wait"];
+    let said = phone.app(&start).ok();
+    let named = format!("s={}", work.url());
+    assert!(said.contains(&named), "{said}");
+    let refused = phone.app(&["transfer", "status", "club"]).refused();
+    assert!(refused.contains(&away), "{refused}");
+    work.up.stop();
+}
+
+/// What is said at this address to the wish of alice's phone for her token at work, as the phone makes it for `server`.
+fn said_to_wish(
+    phone: &Phone,
+    address: &str,
+    server: ServerName,
+) -> Result<Standing, TransferRefusal> {
+    let contents = phone.contents();
+    let token = contents.token("work").unwrap();
+    let serial: TokenSerial = token.serial().unwrap();
+    let nonce = TransferNonceRequest { token: serial };
+    let nonce = match posted(address, &nonce.into()) {
+        TransferResponse::Nonce(answer) => answer.outcome.unwrap(),
+        other @ TransferResponse::Action(_) => panic!("{other:?}"),
+    };
+    let key: TransferKey = token.transfer_key(&serial);
+    let keys = *contents.device.keys();
+    let sign = |signed: &[u8]| contents.device.sign(signed);
+    let action = Action::BeginShown;
+    let wish = Wish::new(server, serial, action, nonce, &key, keys.into(), sign).unwrap();
+    let wish = Box::new(wish);
+    match posted(address, &TransferActionRequest { wish }.into()) {
+        TransferResponse::Action(answer) => answer.outcome,
+        other @ TransferResponse::Nonce(_) => panic!("{other:?}"),
+    }
+}
+
+fn posted(server: &str, request: &TransferRequest) -> TransferResponse {
+    let mut curl = tool("curl", "curl");
+    curl.args(["--silent", "--show-error", "--insecure", "--noproxy", "*"]);
+    curl.args(["--data", request.to_json().as_str()]);
+    curl.arg(format!("{server}/SoftToken/Transfer"));
+    TransferResponse::parse(run(&mut curl, "").ok().as_bytes()).unwrap()
+}
+
+/// The club's token server is asked in the place of the one at work, fetches the nonce there, and hands on what it got:
+/// to the token server, and to the gateway itself.
+#[test]
+fn a_token_server_that_hands_a_wish_on_is_refused() {
+    let World { work, club, phone } = World::new();
+    for address in [work.url(), work.gateway()] {
+        let said = said_to_wish(&phone, &address, club.name());
+        assert_eq!(
+            said.unwrap_err(),
+            ServerError::ProofWrong.into(),
+            "{address}"
+        );
+    }
+    let status = phone.app(&["transfer", "status", "work"]).ok();
+    assert!(status.contains("on this device alone"), "{status}");
+    // But for the name it is the phone's own wish.
+    for address in [work.url(), work.gateway()] {
+        let said = said_to_wish(&phone, &address, work.name());
+        let Ok(Standing::Open(open)) = said else {
+            panic!("{address}: {said:?}");
+        };
+        assert!(open.link.is_some());
+    }
+    work.up.stop();
+    club.up.stop();
+}
+
+#[test]
+fn a_backup_brings_the_tokens_of_both_to_another_phone() {
+    let World { work, club, phone } = World::new();
+    let (file, words) = (work.home.path("backup"), work.home.path("words"));
+    std::fs::write(&words, PASSPHRASE).unwrap();
+    let backup = |phone: &Phone, what: &str| {
+        let [file, words] = [&file, &words].map(|path| path.to_str().unwrap());
+        phone.app(&["backup", what, file, "--passphrase-file", words])
+    };
+    let said = backup(&phone, "save").ok();
+    assert!(
+        said.contains("the right to move 2 of token servers"),
+        "{said}"
+    );
+
+    let other = Phone::new(&work.home, "alice, the new one");
+    let said = backup(&other, "restore").ok();
+    for (organisation, name) in [(&work, "work"), (&club, "club")] {
+        assert!(said.contains(&format!("{name} moved here.")), "{said}");
+        organisation.moved();
+        let status = phone.app(&["transfer", "status", name]).ok();
+        assert!(status.contains("is on another device now"), "{status}");
+        let vpn = Vpn::new(&organisation.home, CLIENT);
+        assert_eq!(vpn.log_in("alice", &other.code(name)), Answer::Accept);
+        assert_eq!(vpn.log_in("alice", &phone.code(name)), Answer::Reject);
+    }
+    work.up.stop();
+    club.up.stop();
+}
