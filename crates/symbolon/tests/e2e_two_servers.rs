@@ -14,8 +14,9 @@ mod common;
 
 use std::thread;
 
-use common::phone::{Phone, activation_code, set_transfers};
+use common::phone::{PIN, Phone, activation_code, set_transfers};
 use common::radius::{Answer, Vpn};
+use common::terminal::Terminal;
 use common::{Home, PASSWORD, Running, free_port, run, tool, until};
 use ident::TokenSerial;
 use softtoken::ServerError;
@@ -100,9 +101,9 @@ impl World {
     }
 }
 
-/// Logs alice in by a push that she approves on this phone.
+/// Logs alice in by a push that she approves with this number.
 #[track_caller]
-fn approved(organisation: &Organisation, phone: &Phone) -> Answer {
+fn pushed(organisation: &Organisation, approve: impl FnOnce(&str)) -> Answer {
     let vpn = Vpn::new(&organisation.home, CLIENT);
     let offer = vpn.ask("alice", PASSWORD);
     let shown = vpn.answer("alice", "push", &offer);
@@ -112,9 +113,39 @@ fn approved(organisation: &Organisation, phone: &Phone) -> Answer {
     let number: String = prompt.chars().filter(char::is_ascii_digit).collect();
     thread::scope(|scope| {
         let login = scope.spawn(|| vpn.answer_patiently("alice", "push", &shown));
-        phone.app(&["push", "--approve", &number]).ok();
+        approve(&number);
         login.join().unwrap()
     })
+}
+
+/// The same, by the command.
+#[track_caller]
+fn approved(organisation: &Organisation, phone: &Phone) -> Answer {
+    pushed(organisation, |number| {
+        phone.app(&["push", "--approve", number]).ok();
+    })
+}
+
+#[test]
+fn the_screen_shows_logins_of_both_and_answers_each_where_it_came_from() {
+    let World { work, club, phone } = World::new();
+    let mut screen = Terminal::open(&mut phone.at_hand(&[]));
+    screen.expect("Enter:");
+    screen.type_in(&format!("{PIN}\r"));
+    screen.expect("━");
+    for organisation in [&work, &club] {
+        let answer = pushed(organisation, |number| {
+            screen.expect("Is this you?");
+            screen.type_in(&format!("{number}\r"));
+            screen.expect("Approved");
+        });
+        assert_eq!(answer, Answer::Accept);
+    }
+    club.up.stop();
+    screen.expect("partly");
+    screen.type_in("q");
+    assert!(screen.ended().success());
+    work.up.stop();
 }
 
 #[test]
