@@ -149,6 +149,23 @@ test("a vault of Aegis with numbers that no app writes is damaged, not tried", a
   }
 });
 
+test("a vault of Aegis that is bent is damaged", async () => {
+  const { header, ...vault } = aegisVault();
+  const bent = [null, { ...header, slots: 7 }, { ...header, slots: [null] }, { ...header, params: null }, { ...header, params: { nonce: "xyz", tag: "00" } }];
+  for (const header of bent) {
+    const opened = backupOf(JSON.stringify({ ...vault, header }), stretch).open(PASSWORD);
+    await assert.rejects(opened, { kind: "file-damaged" }, JSON.stringify(header));
+  }
+});
+
+test("an entry that is none is passed over", async () => {
+  const odd = [null, 7, { type: { toString: 1 } }];
+  const aegis = { version: 1, header: {}, db: { ...aegisDb, entries: [...odd, ...aegisDb.entries] } };
+  assert.equal((await backupOf(JSON.stringify(aegis), stretch).open("")).unread, 4);
+  const twoFas = { schemaVersion: 4, services: [null, 7, { otp: { tokenType: { toString: 1 } } }, ...services] };
+  assert.equal((await backupOf(JSON.stringify(twoFas), stretch).open("")).unread, 3);
+});
+
 test("an entry whose counter is none is passed over", async () => {
   const [, entry] = aegisDb.entries;
   for (const counter of ["many", -1, 1.5, 1e15, {}, null]) {

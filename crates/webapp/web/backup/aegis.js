@@ -30,16 +30,16 @@ export function openAegis(file, stretch) {
 
 /** @param {any} file @param {string} password @param {Stretch} stretch */
 async function decrypted({ header, db }, password, stretch) {
-  const slots = (header.slots ?? []).filter((/** @type {any} */ { type }) => type === PASSWORD_SLOT);
+  const slots = whole(() => (header.slots ?? []).filter((/** @type {any} */ { type }) => type === PASSWORD_SLOT));
   // A wrong password tries them all.
   const work = slots.reduce((/** @type {number} */ sum, /** @type {any} */ slot) => sum + workOf(slot), 0);
   if (work > MAX_WORK) throw new Failure("file-damaged");
   for (const slot of slots) {
     const key = await masterKey(slot, password, stretch);
     if (!key) continue;
-    const { nonce, tag } = header.params;
-    const sealed = whole(() => join(unbase64(db), unhex(tag)));
-    const plain = await decrypt(key, unhex(nonce), sealed);
+    const [nonce, sealed] = whole(() =>
+      /** @type {const} */ ([unhex(header.params.nonce), join(unbase64(db), unhex(header.params.tag))]));
+    const plain = await decrypt(key, nonce, sealed);
     return whole(() => JSON.parse(new TextDecoder().decode(plain)));
   }
   throw new Failure("file-password");

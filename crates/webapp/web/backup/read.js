@@ -40,10 +40,9 @@ export function foreignToken({ issuer, account, secret, type, period, digits, al
 export function usable(entries, read) {
   const tokens = entries.flatMap((entry) => {
     try {
-      return [read(entry)];
-    } catch (error) {
-      if (error instanceof Failure) return [];
-      throw error;
+      return [whole(() => read(entry))];
+    } catch {
+      return [];
     }
   });
   return { tokens, unread: entries.length - tokens.length };

@@ -94,10 +94,10 @@ function names(label, field) {
   return { issuer: field?.trim() || before || account || "Token", account };
 }
 
-/** @param {string} label */
-function decoded(label) {
+/** A part of a link without its escapes. @param {string} part */
+export function decoded(part) {
   try {
-    return decodeURIComponent(label);
+    return decodeURIComponent(part);
   } catch (cause) {
     throw new Failure("key-uri", {}, cause);
   }

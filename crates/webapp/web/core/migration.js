@@ -2,7 +2,7 @@
 // (https://protobuf.dev/programming-guides/encoding) in base64.
 
 import { Failure } from "./failure.js";
-import { keyShape } from "./key_uri.js";
+import { decoded, keyShape } from "./key_uri.js";
 import { unbase64 } from "./bytes.js";
 
 /** @import { Bytes } from "./bytes.js" */
