@@ -106,3 +106,16 @@ test("a sending that fails does not keep the next from beginning", async () => {
   session.server.ask = async () => HEARD;
   assert.equal((await session.settleReceipts()).get(FIRST), "confirmed");
 });
+
+test("what is stored while the PIN is proven stays in what is open", async () => {
+  const session = await unheard();
+  const opening = session.safe.open.bind(session.safe);
+  session.safe.open = async (pin) => {
+    const opened = await opening(pin);
+    await deleted(session, FIRST);
+    return opened;
+  };
+  await session.unlock("2741");
+  assert.deepEqual(session.contents.tokens.map(({ serial }) => serial), [SECOND]);
+  session.lock();
+});

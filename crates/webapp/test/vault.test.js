@@ -116,6 +116,19 @@ test("a vault that is opened anew has what was being stored", async () => {
   await stored;
 });
 
+test("what one opened vault stores the other does not undo", async () => {
+  const safe = new Safe(memory(), stretch, CHEAP);
+  const before = await safe.create("1234");
+  const opened = await safe.open("1234");
+  await before.change((contents) => add(contents, token()));
+  await opened.change((contents) => add(contents, token({ id: "b", serial: "FTKMOB0000000001", name: "VPN" })));
+  await before.changePin("654321");
+  assert.deepEqual(names((await safe.open("654321")).contents), ["Work", "VPN"]);
+  await before.change((contents) => add(contents, ({ ...insisting(), id: "c", serial: "FTKMOB0000000002", name: "Bank" })));
+  const passkey = { id: utf8("credential"), salt: utf8("salt") };
+  await assert.rejects(opened.addPasskey(passkey, unhex("0c".repeat(32))), { kind: "passkey-forbidden" });
+});
+
 test("nothing that was being stored outlives the vault", async () => {
   const store = memory();
   const safe = new Safe(store, stretch, CHEAP);

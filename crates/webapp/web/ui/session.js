@@ -84,9 +84,10 @@ export class Session {
     return this.#open().contents;
   }
 
-  /** @param {string} pin */
+  /** Proves the PIN where the vault is open already: what is being stored goes on in that one. @param {string} pin */
   async unlock(pin) {
-    this.#vault = await this.safe.open(pin);
+    const opened = await this.safe.open(pin);
+    this.#vault ??= opened;
     this.#changed();
   }
 

@@ -163,6 +163,13 @@ export class Safe {
     return this.inTurn(() => this.#store.put(Object.fromEntries(names.map((name) => [name, undefined]))));
   }
 
+  /** For {@link OpenVault}: what was stored last, whoever stored it. @param {CryptoKey} contentsKey @returns {Promise<Contents>} */
+  async stored(contentsKey) {
+    const sealed = /** @type {Sealed | undefined} */ (await this.#store.get(CONTENTS));
+    if (!sealed) throw new Failure("storage");
+    return contents.ofText(await keys.unseal(contentsKey, sealed));
+  }
+
   /**
    * For {@link OpenVault}.
    *
@@ -202,9 +209,7 @@ export class Safe {
   /** @param {CryptoKey} contentsKey */
   async #opened(contentsKey) {
     await this.#store.put({ [TRIES]: 0 });
-    // What the vault that was open before still writes is read here, not overwritten later.
-    const sealed = await this.inTurn(async () => /** @type {Sealed} */ (await this.#store.get(CONTENTS)));
-    return new OpenVault(this, contentsKey, contents.ofText(await keys.unseal(contentsKey, sealed)));
+    return new OpenVault(this, contentsKey, await this.inTurn(() => this.stored(contentsKey)));
   }
 
   /** Two that are begun at once count as two. @returns {Promise<number>} tries with this one */
@@ -245,10 +250,15 @@ export class OpenVault {
     return this.#contents;
   }
 
-  /** Changes the contents and stores them; if storing fails they stay as they were. @param {(contents: Contents) => Contents} change */
+  /**
+   * Changes the contents and stores them; if storing fails they stay as they were. What another has stored since this
+   * vault was opened is changed, not overwritten.
+   *
+   * @param {(contents: Contents) => Contents} change
+   */
   change(change) {
     return this.#safe.inTurn(async () => {
-      const changed = change(this.#contents);
+      const changed = change(await this.#safe.stored(this.#contentsKey));
       await this.#safe.save(this.#contentsKey, changed);
       this.#contents = changed;
     });
@@ -257,7 +267,7 @@ export class OpenVault {
   /** Lets a passkey open this vault, at once, where all issuers here allow one. @param {Passkey} passkey @param {Bytes} given */
   addPasskey(passkey, given) {
     return this.#safe.inTurn(async () => {
-      if (!contents.allowsPasskey(this.#contents)) throw new Failure("passkey-forbidden");
+      if (!contents.allowsPasskey(await this.#safe.stored(this.#contentsKey))) throw new Failure("passkey-forbidden");
       await this.#safe.addPasskey(this.#contentsKey, passkey, given);
     });
   }
@@ -265,7 +275,7 @@ export class OpenVault {
   /** @param {string} pin */
   changePin(pin) {
     return this.#safe.inTurn(async () => {
-      const changed = { ...this.#contents, pinDigits: pin.length };
+      const changed = { ...(await this.#safe.stored(this.#contentsKey)), pinDigits: pin.length };
       await this.#safe.save(this.#contentsKey, changed, pin);
       this.#contents = changed;
     });
