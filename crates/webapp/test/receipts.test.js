@@ -119,3 +119,21 @@ test("what is stored while the PIN is proven stays in what is open", async () =>
   assert.deepEqual(session.contents.tokens.map(({ serial }) => serial), [SECOND]);
   session.lock();
 });
+
+test("what the sending before has settled is not called owed", async () => {
+  const session = await unheard();
+  await deleted(session, FIRST);
+  const { device } = session.safe;
+  /** @type {() => void} */
+  let goOn = () => {};
+  const waits = new Promise((resolve) => (goOn = () => resolve(undefined)));
+  session.safe.device = () => waits.then(() => device.call(session.safe));
+  session.server.ask = async () => HEARD;
+  const before = session.settleReceipts();
+  await new Promise(setImmediate);
+  const kept = session.keep(arrived(FIRST), "");
+  while (!session.contents.tokens.some(({ serial }) => serial === FIRST)) await new Promise(setImmediate);
+  goOn();
+  assert.equal((await before).get(FIRST), "confirmed");
+  assert.equal((await kept).receipt, "confirmed");
+});

@@ -213,7 +213,7 @@ export class Session {
       return contents.owe(contents.add(others, { ...token, ...origin }), owed);
     });
     const states = await this.settleReceipts();
-    return { id, name, receipt: states.get(serial) ?? "owed" };
+    return { id, name, receipt: states.get(serial) ?? this.#receiptOf(serial) };
   }
 
   /**
@@ -281,6 +281,11 @@ export class Session {
     }
     if (this.#owed().length > 0) this.#receiptTimer = setTimeout(() => void this.settleReceipts(), RECEIPT_EVERY_MS);
     return states;
+  }
+
+  /** What stands in the vault: the sending before may have taken the receipt along. @param {string} serial @returns {ReceiptState} */
+  #receiptOf(serial) {
+    return this.isOpen ? contents.receiptOf(this.contents, serial) : "owed";
   }
 
   #owed() {
