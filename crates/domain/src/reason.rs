@@ -190,9 +190,9 @@ reasons! {
     CodeUnneeded = "code-unneeded",
         "a code was sent beside the password, which is right, and the user has no second factor that could tell whether it is one",
         "leave 'token_code' away for this user; or give the user a token: config user local / edit NAME / set two-factor fortitoken / set fortitoken SERIAL";
-    /// `two-factor fortitoken` and no token: the user sees `No token found`.
+    /// `two-factor fortitoken` and no token. The user reads what every refusal says.
     TokenMissing = "token-missing",
-        "the user needs a token and none is assigned (the user reads: No token found)",
+        "the user needs a token and none is assigned",
         "config user local / edit NAME / set fortitoken SERIAL";
     /// `set status lock`.
     TokenLocked = "token-locked",
@@ -334,5 +334,13 @@ mod tests {
             assert!(!reason.cause().is_empty() && !reason.next_step().is_empty());
         }
         assert_eq!(Reason::from_id("no-such-reason"), None);
+    }
+
+    /// All refusals say the same to the user.
+    #[test]
+    fn an_explanation_is_nothing_that_the_user_reads() {
+        for reason in Reason::ALL {
+            assert!(!reason.cause().contains("reads:"), "{reason}");
+        }
     }
 }
