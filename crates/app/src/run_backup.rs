@@ -114,10 +114,15 @@ async fn move_all(
             writeln!(world.out, "{} is here already.", token.name)?;
             continue;
         }
-        // Each try costs one of the few transfers that a token server allows in an hour.
+        // Each try costs one of the few transfers that a token server allows in an hour, and who issued a token is
+        // known once it has been fetched.
         if is_pin_too_short {
             missing += 1;
-            writeln!(world.out, "{} stays where it is too.", token.name)?;
+            writeln!(
+                world.out,
+                "{} is not tried under this PIN, and stays where it is.",
+                token.name
+            )?;
             continue;
         }
         let moved = match moves.holder(token, &vault.contents) {

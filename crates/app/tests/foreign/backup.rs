@@ -252,7 +252,7 @@ async fn whoever_restores_under_too_short_a_pin_is_told_once_to_choose_a_longer_
     assert!(
         said.ends_with(
             "work stays where it is: Exämple Ltd asks for a PIN of at least 6 digits. Choose a PIN of 6 digits with \
-             `symbolon app pin`, then restore the backup again.\nhome stays where it is too.\n"
+             `symbolon app pin`, then restore the backup again.\nhome is not tried under this PIN, and stays where it is.\n"
         ),
         "{said}"
     );
