@@ -28,6 +28,9 @@ pub enum AppError {
     /// A file that the person named.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// A file with a PIN or a passphrase.
+    #[error("{} is no text in UTF-8", .0.display())]
+    NotText(PathBuf),
     /// There is no vault yet.
     #[error("there is no token in this app yet")]
     NoVault,
@@ -206,6 +209,7 @@ impl AppError {
     fn plain_step(&self) -> &'static str {
         match self {
             Self::Disk(_) => "Check the path, its owner and the space on the disk.",
+            Self::NotText(_) => "Save the file in UTF-8.",
             Self::NothingTimed => "Name an event-based token: `symbolon app code NAME`.",
             Self::NoVault => "Add one with `symbolon app add`.",
             Self::Pin(_) => "Choose 4 to 8 digits.",

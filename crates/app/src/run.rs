@@ -392,7 +392,7 @@ impl LineSource {
             }
             Some(path) => {
                 let bytes = read_named(path, MAX_TEXT_FILE_BYTES)?;
-                let text = str::from_utf8(&bytes).map_err(|_| PinError::Digits)?;
+                let text = str::from_utf8(&bytes).map_err(|_| AppError::NotText(path.clone()))?;
                 Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())
             }
         };

@@ -265,6 +265,21 @@ async fn whoever_restores_under_too_short_a_pin_is_told_once_to_choose_a_longer_
 }
 
 #[tokio::test]
+async fn a_passphrase_that_is_no_text_is_not_called_a_pin() {
+    let registry = SmallRegistry::start().await;
+    let phone = phone_with_token(&registry).await;
+    let file = phone.file("backup");
+    let passphrase = phone.file("passphrase");
+    fs::write(&passphrase, b"f\xfcnf kleine Enten\n").unwrap();
+    let passphrase = passphrase.to_str().unwrap();
+    let (error, next) = phone
+        .refused(&backup("save", file.to_str().unwrap(), passphrase))
+        .await;
+    assert_eq!(error, format!("{passphrase} is no text in UTF-8"));
+    assert_eq!(next, "Save the file in UTF-8.");
+}
+
+#[tokio::test]
 async fn a_blank_at_the_end_is_part_of_a_passphrase_and_the_end_of_the_line_is_not() {
     let registry = SmallRegistry::start().await;
     let phone = phone_with_token(&registry).await;
