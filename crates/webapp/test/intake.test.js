@@ -81,6 +81,29 @@ test("a lock between a token's arrival and its storing asks for the PIN that was
   await shows(place, "home: Example Ltd");
 });
 
+test("a window that was taken over stays so, whatever was under way", async () => {
+  const { app, place, session, answer } = started();
+  await session.setPin("2741");
+  const { tokens } = session.contents;
+  void takeText(app, CODE);
+  await shows(place, "Fetching the token");
+  const unlocking = session.unlock("2741");
+  const element = document.createElement("p");
+  element.append("in another window");
+  app.cede({ element });
+  answer();
+  await assert.rejects(unlocking, { kind: "locked" });
+  await app.route();
+  location.hash = `#activate/${encodeURIComponent(link("tokens.example.org"))}`;
+  await app.route();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(place.textContent, "in another window");
+  for (const act of [() => session.unlock("2741"), () => session.setPin("2741"), () => session.erase()]) {
+    await assert.rejects(act(), { kind: "locked" });
+  }
+  assert.deepEqual((await session.safe.open("2741")).contents.tokens, tokens);
+});
+
 test("an address that names no screen leads home", async () => {
   const { app, place } = started();
   for (const address of ["#x/%", "#activate/%", "#constructor", "#__proto__/a", "#toString", "#", ""]) {

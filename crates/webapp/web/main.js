@@ -40,6 +40,8 @@ const ROUTES = new Map([
 ]);
 
 const LOCK_NAME = "symbolon";
+/** Left for the page that is loaded next in this window: it takes the vault over. */
+const TAKES_OVER = "takes-over";
 
 async function begin() {
   const root = document.getElementById("app");
@@ -62,7 +64,9 @@ async function begin() {
   // Ten wrong PINs have erased everything, and the page was closed over it.
   if (!(await session.safe.hasVault())) void waking.forget();
   new Pushes(session, (waiting, answer, ended) => showLoginRequest(app, waiting, answer, ended), waking);
-  alone(app, "ask");
+  const how = sessionStorage.getItem(TAKES_OVER) === null ? "ask" : "take";
+  sessionStorage.removeItem(TAKES_OVER);
+  alone(app, how);
 }
 
 /** Two windows would overwrite what the other one stores. @param {App} app @param {"ask" | "take"} how */
@@ -73,17 +77,20 @@ function alone(app, how) {
     return new Promise(() => {});
   };
   const options = how === "take" ? { steal: true } : { ifAvailable: true };
-  navigator.locks.request(LOCK_NAME, options, hold).catch(() => {
-    app.session.lock();
-    elsewhere(app);
-  });
+  navigator.locks.request(LOCK_NAME, options, hold).catch(() => elsewhere(app));
 }
 
 /** @param {App} app */
 function elsewhere(app) {
   const { title, lead, here } = app.words.elsewhere;
-  const take = button(here, () => alone(app, "take"), "primary wide");
-  app.show({ element: h("section", { class: "centred" }, mark(), h("h1", { tabindex: "-1" }, title), h("p", { class: "lead" }, lead), take) });
+  const take = button(here, takeOver, "primary wide");
+  app.cede({ element: h("section", { class: "centred" }, mark(), h("h1", { tabindex: "-1" }, title), h("p", { class: "lead" }, lead), take) });
+}
+
+/** The page begins anew: nothing of what was under way here goes on beside what the other window stored. */
+function takeOver() {
+  sessionStorage.setItem(TAKES_OVER, "");
+  location.reload();
 }
 
 /** @type {import("./vault/vault.js").Store} */

@@ -346,8 +346,13 @@ test("a second window asks before it takes over", async () => {
   await second.getByRole("button", { name: "Use it here" }).click();
   await second.getByRole("heading", { name: "Enter your PIN" }).waitFor();
   await phone.page.getByText("open in another window").waitFor();
-  await second.close();
+  await phone.open("#settings");
+  await phone.open();
+  await phone.page.getByText("open in another window").waitFor();
   await phone.press("Use it here");
+  await phone.page.getByRole("heading", { name: "Enter your PIN" }).waitFor();
+  await second.getByText("open in another window").waitFor();
+  await second.close();
   await phone.unlock("852963");
 });
 

@@ -24,6 +24,7 @@ export class App {
   /** @type {Screen | null} */
   #screen = null;
   #usedS = nowS();
+  #isCeded = false;
   /** What goes on once the PIN was entered. @type {(() => void)[]} */
   #held = [];
   #root;
@@ -65,6 +66,7 @@ export class App {
   async route() {
     const [name, rest] = parseAddress(location.hash);
     const locked = await this.session.isLocked();
+    if (this.#isCeded) return;
     const make = locked ? lockScreen : (this.#routes.get(name) ?? this.#routes.get(""));
     if (make) this.show(make(this, rest));
     if (locked) return;
@@ -75,13 +77,21 @@ export class App {
 
   /** Asks for the PIN where there is a vault that is locked; done when nothing is. @returns {Promise<void>} */
   async unlocked() {
-    if (!(await this.session.isLocked())) return;
+    if (!this.#isCeded && !(await this.session.isLocked())) return;
     this.show(lockScreen(this));
     await new Promise((resolve) => this.#held.push(() => resolve(undefined)));
   }
 
+  /** Another window has the vault: this one says so, and what was under way here ends. @param {Screen} screen */
+  cede(screen) {
+    this.session.cede();
+    this.show(screen);
+    this.#isCeded = true;
+  }
+
   /** @param {Screen} screen */
   show(screen) {
+    if (this.#isCeded) return;
     this.#screen?.leave?.();
     this.#screen = screen;
     this.#root.replaceChildren(screen.element);

@@ -47,6 +47,7 @@ export const nowS = () => Date.now() / 1000;
 export class Session {
   /** @type {OpenVault | null} */
   #vault = null;
+  #isCeded = false;
   #clockAskedS = Number.NEGATIVE_INFINITY;
   /** @type {() => void} */
   #changed = () => {};
@@ -87,13 +88,13 @@ export class Session {
   /** Proves the PIN where the vault is open already: what is being stored goes on in that one. @param {string} pin */
   async unlock(pin) {
     const opened = await this.safe.open(pin);
-    this.#vault ??= opened;
+    this.#vault ??= this.#held(opened);
     this.#changed();
   }
 
   async unlockByPasskey() {
     const passkey = await this.safe.passkey();
-    if (passkey) this.#vault = await this.safe.openByPasskey(await passkeySecret(passkey));
+    if (passkey) this.#vault = this.#held(await this.safe.openByPasskey(await passkeySecret(passkey)));
     this.#changed();
   }
 
@@ -110,7 +111,14 @@ export class Session {
     this.#changed();
   }
 
+  /** Another window has the vault from now on: here it is not opened again. */
+  cede() {
+    this.#isCeded = true;
+    this.lock();
+  }
+
   async erase() {
+    if (this.#isCeded) throw new Failure("locked");
     this.lock();
     await this.safe.wipe();
   }
@@ -118,7 +126,7 @@ export class Session {
   /** @param {string} pin */
   async setPin(pin) {
     if (this.#vault) await this.#vault.changePin(pin);
-    else this.#vault = await this.safe.create(pin);
+    else this.#vault = this.#held(await this.safe.create(pin));
   }
 
   /** @param {(contents: Contents) => Contents} change */
@@ -301,6 +309,12 @@ export class Session {
     } catch {
       return null;
     }
+  }
+
+  /** @param {OpenVault} opened */
+  #held(opened) {
+    if (this.#isCeded) throw new Failure("locked");
+    return opened;
   }
 
   #open() {
