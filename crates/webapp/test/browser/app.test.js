@@ -409,3 +409,40 @@ test("symptom 22: the tenth wrong PIN erases everything, also across restarts", 
   );
   assert.deepEqual(left, []);
 });
+
+test("a Chromium that is killed while it looks at a PIN has used up its try: there is no eleventh", async () => {
+  let other = await Phone.start();
+  const { profile } = other;
+  await other.paste("otpauth://totp/Example:ada?secret=GEZDGNBVGY3TQOJQ");
+  await other.choosePin();
+  await other.page.locator(".card").waitFor();
+  const startAgain = async () => {
+    other = await Phone.start({ profile });
+    await other.open();
+  };
+  // Without its own end: a start that has shut nothing down.
+  await other.kill();
+  await startAgain();
+
+  /** Until the PIN is being looked at: its worker has begun. */
+  const killedOverPin = async () => {
+    const begun = other.page.waitForEvent("worker");
+    await other.unlock("0000");
+    await begun;
+    await other.kill();
+    await startAgain();
+  };
+  for (const left of [9, 8, 7]) {
+    await killedOverPin();
+    await other.page.getByText(`${left} tries left`).waitFor();
+  }
+  for (const left of [6, 5, 4, 3, 2]) {
+    await other.unlock("0000");
+    await other.page.getByText(`${left} tries are left`).waitFor();
+  }
+  await other.unlock("0000");
+  await other.page.getByText("One more wrong PIN erases").waitFor();
+  await killedOverPin();
+  await other.page.getByRole("heading", { name: "Your codes, on this device alone" }).waitFor();
+  await other.discard();
+});

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash, X509Certificate } from "node:crypto";
 import { createRequire } from "node:module";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -93,6 +93,13 @@ export class Phone {
     await page.locator("#app > *").first().waitFor();
   }
 
+  /** The phone's battery is taken out: Chromium and all that it began end at once, wherever they are. */
+  async kill() {
+    const closed = this.context.waitForEvent("close");
+    process.kill(-chromiumOf(this.profile), "SIGKILL");
+    await closed;
+  }
+
   async discard() {
     phones.delete(this);
     await this.context.close();
@@ -149,6 +156,25 @@ export class Phone {
       return violations.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ node) => node.html).join(" | ")}`);
     });
     assert.deepEqual(violations, [], name);
+  }
+}
+
+/** The process that leads those of a profile. @param {string} profile */
+function chromiumOf(profile) {
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    const words = wordsOf(entry);
+    const isLeader = !words.some((word) => word.startsWith("--type="));
+    if (isLeader && words.includes(`--user-data-dir=${profile}`)) return Number(entry);
+  }
+  return assert.fail(`no Chromium has ${profile}`);
+}
+
+/** The command line of a process, which may have ended meanwhile. @param {string} id */
+function wordsOf(id) {
+  try {
+    return readFileSync(`/proc/${id}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
   }
 }
 
