@@ -162,9 +162,10 @@ test("events are read however the stream is cut, and those of others are passed 
   for (const size of [1, 7, 100_000]) {
     const events = [];
     for await (const { kind } of relayOf(text, size).listen(device, new AbortController().signal)) events.push(kind);
-    assert.deepEqual(events, ["login", "withdrawn"], String(size));
+    assert.deepEqual(events, ["listening", "login", "withdrawn"], String(size));
   }
   const endless = relayOf("x".repeat(20_000), 1_000).listen(device, new AbortController().signal);
+  assert.deepEqual((await endless.next()).value, { kind: "listening" });
   await assert.rejects(endless.next(), { kind: "server-message" });
 });
 

@@ -8,6 +8,9 @@ class Element {
   /** @type {Record<string, string>} */
   dataset = {};
   classList = { toggle() {} };
+  style = { setProperty() {} };
+  /** @type {Element | null} */
+  #parent = null;
   disabled = false;
   hidden = false;
   value = "";
@@ -39,6 +42,7 @@ class Element {
   /** @param {...(Element | string)} children */
   append(...children) {
     this.children.push(...children);
+    for (const child of children) if (typeof child !== "string") child.#parent = this;
   }
 
   /** @param {...(Element | string)} children */
@@ -61,10 +65,15 @@ class Element {
     return null;
   }
 
+  remove() {
+    if (this.#parent) this.#parent.children = this.#parent.children.filter((child) => child !== this);
+  }
+
   after() {}
+  close() {}
   focus() {}
-  remove() {}
   setAttribute() {}
+  showModal() {}
 }
 
 /** Puts the globals in place that the screens use, and returns the place of the app. */
@@ -74,10 +83,12 @@ export function stage() {
     createElement: (/** @type {string} */ tag) => new Element(tag),
     createElementNS: (/** @type {string} */ _, /** @type {string} */ tag) => new Element(tag),
     documentElement: new Element("html"),
+    body: new Element("body"),
+    addEventListener() {},
   };
   Object.assign(globalThis, {
     document: makers,
-    window: { scrollTo() {} },
+    window: { scrollTo() {}, addEventListener() {} },
     location: { hash: "", pathname: "/app/", host: "tokens.example.org", origin: "https://tokens.example.org" },
     history: { replaceState: () => (location.hash = "") },
     navigator: { languages: ["en"] },

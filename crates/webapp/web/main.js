@@ -63,7 +63,7 @@ async function begin() {
   app.waking = waking;
   // Ten wrong PINs have erased everything, and the page was closed over it.
   if (!(await session.safe.hasVault())) void waking.forget();
-  new Pushes(session, (waiting, answer, ended) => showLoginRequest(app, waiting, answer, ended), waking);
+  app.pushes = new Pushes(session, (waiting, answer, ended) => showLoginRequest(app, waiting, answer, ended), waking);
   const how = sessionStorage.getItem(TAKES_OVER) === null ? "ask" : "take";
   sessionStorage.removeItem(TAKES_OVER);
   alone(app, how);

@@ -13,7 +13,8 @@ import { bodyOf, post } from "./registry.js";
 /** @import { Ask } from "./registry.js" */
 
 /**
- * @typedef {{ kind: "login", carried: Carried } | { kind: "withdrawn", sessionId: string }} RelayEvent
+ * @typedef {{ kind: "listening" } | { kind: "login", carried: Carried } | { kind: "withdrawn", sessionId: string }} RelayEvent
+ *   `listening` comes first, once the relay took this device
  */
 
 export const PUSH_PATH = "/SoftToken/Push";
@@ -65,6 +66,7 @@ export class Relay {
     let timer = setTimeout(stop, SILENCE_MS);
     try {
       const response = await this.#open(device, silence.signal);
+      yield { kind: "listening" };
       for await (const line of lines(response)) {
         clearTimeout(timer);
         timer = setTimeout(stop, SILENCE_MS);

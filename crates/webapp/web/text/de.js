@@ -210,6 +210,7 @@ export const de = {
     newCode: "Neuer Code",
     left: (seconds) => `noch ${seconds} Sekunden`,
     clock: (off) => `Die Uhr dieses Geräts geht ${off}: Codes werden vielleicht abgelehnt. Schalten Sie die automatische Uhrzeit ein.`,
+    deaf: (why) => `Von Anmeldungen erfährt dieses Gerät nichts: ${why}. Tippen Sie stattdessen den Code.`,
     ready: (name) => `${name} ist bereit`,
     unheard: (names) =>
       `Der Token-Server weiß noch nicht, dass ${names} hier ist. Ein Gerät, das es hatte, gilt bis dahin.`,
@@ -375,7 +376,13 @@ export const de = {
       deny: "Abgelehnt",
       "not-me": "Abgelehnt und gemeldet: Ihre Administratoren sind gewarnt",
     },
-    endings: { withdrawn: "Die Anmeldung wartet nicht mehr", expired: "Die Zeit für diese Anmeldung ist um" },
+    endings: {
+      withdrawn: "Die Anmeldung wartet nicht mehr",
+      expired: "Die Zeit für diese Anmeldung ist um",
+      left: "Die Anmeldung wartet in der Liste, bis ihre Zeit um ist",
+    },
+    waiting: (count) => (count === 1 ? "Eine Anmeldung wartet auf Sie." : `${count} Anmeldungen warten auf Sie.`),
+    show: "Anmeldung zeigen",
   },
   update: {
     ready: "Eine neue Version der App ist bereit.",

@@ -215,6 +215,7 @@ export const en = {
     newCode: "New code",
     left: (/** @type {number} */ seconds) => `${seconds} seconds left`,
     clock: (/** @type {string} */ off) => `This device’s clock is ${off}: its codes may be refused. Switch on automatic time.`,
+    deaf: (/** @type {string} */ why) => `Logins are not heard of here: ${why}. Type the code instead.`,
     ready: (/** @type {string} */ name) => `${name} is ready`,
     unheard: (/** @type {string} */ names) =>
       `The token server does not know yet that ${names} is here. A device that had it works until then.`,
@@ -383,7 +384,13 @@ export const en = {
       deny: "Denied",
       "not-me": "Denied and reported: your administrator is warned",
     },
-    endings: { withdrawn: "The login waits no longer", expired: "The time for this login is over" },
+    endings: {
+      withdrawn: "The login waits no longer",
+      expired: "The time for this login is over",
+      left: "The login waits in the list until its time is over",
+    },
+    waiting: (/** @type {number} */ count) => (count === 1 ? "A login waits for you." : `${count} logins wait for you.`),
+    show: "Show the login",
   },
   update: {
     ready: "A new version of the app is ready.",

@@ -10,6 +10,7 @@ import { lockScreen } from "./screens/lock.js";
 
 /** @import { Explained, Texts } from "../text/en.js" */
 /** @import { Preferences } from "./preferences.js" */
+/** @import { Pushes } from "./pushes.js" */
 /** @import { Session } from "./session.js" */
 /** @import { Waking } from "./waking.js" */
 
@@ -36,6 +37,8 @@ export class App {
   preferences;
   /** @type {Waking | null} */
   waking = null;
+  /** @type {Pushes | null} */
+  pushes = null;
 
   /**
    * @param {Session} session

@@ -4,6 +4,7 @@
 import { findRelay, Relay } from "../core/relay.js";
 import { openRequest, sealAnswer } from "../core/push.js";
 import { pushKey } from "../core/token_key.js";
+import { Failure } from "../core/failure.js";
 import { MAX_CLOCK_OFFSET_S } from "../core/activation.js";
 import { nowS } from "./session.js";
 
@@ -24,7 +25,7 @@ import { nowS } from "./session.js";
 /**
  * Shows a login, and asks to have it answered; what comes back takes it away.
  *
- * @typedef {(waiting: Waiting, answer: (decision: Decision) => Promise<void>, ended: () => void) =>
+ * @typedef {(waiting: Waiting, answer: (decision: Decision) => Promise<void>, ended: (ending: Ending) => void) =>
  *   (ending: Ending) => void} Show
  */
 
@@ -33,6 +34,8 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 /** An installation that has no relay today has hardly one in a minute. */
 const NO_RELAY_PAUSE_MS = 5 * 60_000;
+/** A network that is away for a moment is nothing to tell. */
+const FAILURES_TOLD = 2;
 /** Requests that came are known by so many of the last sessions: more than a relay keeps for a device. */
 const KNOWN_MAX = 64;
 
@@ -41,11 +44,18 @@ export class Pushes {
   #listening = null;
   /** @type {Relay | null} */
   #relay = null;
+  #isHeard = false;
+  /** Since the relay was heard. */
+  #failures = 0;
+  /** The last of them. @type {Failure | null} */
+  #failure = null;
   #offsetS = 0;
   /** @type {string[]} */
   #known = [];
   /** The first is shown. @type {Waiting[]} */
   #waiting = [];
+  /** The person put them aside, and their time is not over. @type {Waiting[]} */
+  #left = [];
   /** @type {((ending: Ending) => void) | null} */
   #close = null;
   #session;
@@ -60,6 +70,29 @@ export class Pushes {
     session.watch(() => this.follow());
   }
 
+  /** Whether a login that comes now is shown. */
+  get isHeard() {
+    return this.#isHeard;
+  }
+
+  /** Why logins are not heard, for as long as that stands; null where they are, or none are looked for. */
+  get failure() {
+    return this.#failures < FAILURES_TOLD ? null : this.#failure;
+  }
+
+  /** How many logins were put aside and wait still. */
+  get left() {
+    this.#left = this.#left.filter((waiting) => !isOver(waiting));
+    return this.#left.length;
+  }
+
+  /** Shows again what was put aside. */
+  showLeft() {
+    const isShown = this.#waiting.length > 0;
+    this.#waiting.push(...this.#left.splice(0).filter((waiting) => !isOver(waiting)));
+    if (!isShown) this.#showFirst();
+  }
+
   /** Listens while the app is open and has a token of this server. */
   follow() {
     const isWanted = this.#session.isOpen && this.#session.contents.tokens.some((token) => this.#isOurs(token));
@@ -69,8 +102,11 @@ export class Pushes {
     } else if (!isWanted && this.#listening) {
       this.#listening.abort();
       this.#listening = null;
+      this.#isHeard = false;
+      this.#failures = 0;
       this.#known = [];
       this.#waiting = [];
+      this.#left = [];
       this.#end("locked");
     }
   }
@@ -83,15 +119,22 @@ export class Pushes {
       try {
         this.#relay = await this.#find();
         if (!this.#relay) {
+          this.#failures = 0;
           await rest(NO_RELAY_PAUSE_MS, end);
           continue;
         }
         void this.#waking.follow(this.#relay.url);
-        for await (const event of this.#relay.listen(device, end)) await this.#take(event, end);
-        pauseMs = FIRST_PAUSE_MS;
+        for await (const event of this.#relay.listen(device, end)) {
+          if (event.kind === "listening") pauseMs = FIRST_PAUSE_MS;
+          await this.#take(event, end);
+        }
       } catch (failure) {
-        if (!end.aborted) console.warn("the push relay is not heard", failure);
+        if (end.aborted) return;
+        console.warn("the push relay is not heard", failure);
+        this.#failures += 1;
+        this.#failure = failure instanceof Failure ? failure : new Failure("network", {}, failure);
       }
+      if (!end.aborted) this.#isHeard = false;
       await rest(pauseMs * (0.5 + Math.random() / 2), end);
       pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
     }
@@ -107,6 +150,12 @@ export class Pushes {
 
   /** @param {RelayEvent} event @param {AbortSignal} end */
   async #take(event, end) {
+    if (end.aborted) return;
+    if (event.kind === "listening") {
+      this.#isHeard = true;
+      this.#failures = 0;
+      return;
+    }
     if (event.kind === "withdrawn") {
       this.#withdraw(event.sessionId);
       return;
@@ -130,8 +179,8 @@ export class Pushes {
     };
     try {
       const request = await openRequest(await this.#session.safe.device(), carried, keyOf);
-      const isLate = request.expiresS <= nowS() - this.#offsetS;
-      return isLate || !token ? null : { request, token, offsetS: this.#offsetS };
+      const waiting = token && { request, token, offsetS: this.#offsetS };
+      return waiting && !isOver(waiting) ? waiting : null;
     } catch (failure) {
       console.warn("a login request is passed over", failure);
       return null;
@@ -143,6 +192,7 @@ export class Pushes {
     const place = this.#waiting.findIndex(({ request }) => request.sessionId === sessionId);
     if (place === 0) this.#end("withdrawn");
     else if (place > 0) this.#waiting.splice(place, 1);
+    this.#left = this.#left.filter(({ request }) => request.sessionId !== sessionId);
   }
 
   #showFirst() {
@@ -150,8 +200,9 @@ export class Pushes {
     if (!first) return;
     const { sessionId } = first.request;
     void this.#waking.close(sessionId);
-    const ended = () => {
+    const ended = (/** @type {Ending} */ ending) => {
       this.#close = null;
+      if (ending === "left") this.#left.push(first);
       // The push service may have been slower than the relay.
       void this.#waking.close(sessionId);
       this.#waiting = this.#waiting.filter((waiting) => waiting !== first);
@@ -176,6 +227,9 @@ export class Pushes {
   /** @param {Token} token */
   #isOurs = (token) => token.serial !== null && token.server === this.#session.server.name;
 }
+
+/** Whether nobody waits for its answer any more. @param {Waiting} waiting */
+const isOver = ({ request, offsetS }) => request.expiresS <= nowS() - offsetS;
 
 /** Waits, or until there is a network again, somebody looks, or all is over. @param {number} ms @param {AbortSignal} end */
 function rest(ms, end) {

@@ -2,7 +2,7 @@
 
 import { code, remainingS, stepAt } from "../../core/otp.js";
 import { advance, receiptOf, search } from "../../vault/contents.js";
-import { drawing, h, icon, iconButton } from "../dom.js";
+import { button, drawing, h, icon, iconButton } from "../dom.js";
 import { badge } from "./badge.js";
 import { welcome } from "./welcome.js";
 
@@ -22,7 +22,7 @@ export function listScreen(app) {
   const cards = new Map(session.contents.tokens.map((token) => [token.id, card(app, token)]));
   const nothing = h("p", { class: "nothing", hidden: true }, words.list.nothing);
   const list = h("ul", { class: "cards" }, ...[...cards.values()].map(({ element }) => element));
-  const [notice, receipts] = [h("div", { class: "notices" }), h("div", { class: "notices" })];
+  const [logins, notice, receipts] = [noticesPlace(), noticesPlace(), noticesPlace()];
   const find = h("input", {
     type: "search",
     placeholder: words.list.search,
@@ -55,6 +55,7 @@ export function listScreen(app) {
       iconButton("lock", words.list.lock, () => void app.lock()),
     ),
     cards.size >= SEARCH_FROM && h("div", { class: "search" }, icon("search"), find),
+    logins,
     notice,
     receipts,
     list,
@@ -66,22 +67,49 @@ export function listScreen(app) {
       words.list.add,
     ),
   );
+  const tellLogins = loginTeller(app, logins);
   const tellReceipts = receiptTeller(app, receipts);
   void warnOfClock(app, notice);
   return {
     element,
     tick: (now) => {
+      tellLogins();
       tellReceipts();
       for (const { tick } of cards.values()) tick(now);
     },
   };
 }
 
+const noticesPlace = () => h("div", { class: "notices" });
+
 /** @param {App} app @param {HTMLElement} notice */
 async function warnOfClock(app, notice) {
   const offsetS = await app.session.clockOffsetS();
   if (offsetS === null || Math.abs(offsetS) <= MAX_CLOCK_OFFSET_S) return;
   notice.replaceChildren(h("p", { class: "notice", role: "status" }, app.words.list.clock(app.words.offset(offsetS))));
+}
+
+/**
+ * Says which logins were put aside, with the way back to them, and why none are heard of, for as long as that stands.
+ *
+ * @param {App} app
+ * @param {HTMLElement} place
+ */
+function loginTeller(app, place) {
+  let told = "";
+  return () => {
+    const { pushes, words } = app;
+    if (!pushes) return;
+    const { left, failure } = pushes;
+    const notices = [
+      ...(failure === null ? [] : [words.list.deaf(app.explain(failure).title)]),
+      ...(left === 0 ? [] : [words.push.waiting(left)]),
+    ];
+    if (notices.join("\n") === told) return;
+    told = notices.join("\n");
+    const lines = notices.map((text) => h("p", { class: "notice", role: "status" }, text));
+    place.replaceChildren(...lines, ...(left === 0 ? [] : [button(words.push.show, () => pushes.showLeft(), "wide")]));
+  };
 }
 
 /**

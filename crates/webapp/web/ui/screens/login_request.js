@@ -16,7 +16,7 @@ const DEAF_MS = 700;
  * @param {App} app
  * @param {Waiting} waiting
  * @param {(decision: Decision) => Promise<void>} answer
- * @param {() => void} ended
+ * @param {(ending: Ending) => void} ended
  * @returns {(ending: Ending) => void} takes it away
  */
 export function showLoginRequest(app, { request, token, offsetS }, answer, ended) {
@@ -30,8 +30,8 @@ export function showLoginRequest(app, { request, token, offsetS }, answer, ended
     clearInterval(ticking);
     dialog.close();
     dialog.remove();
-    if (ending === "withdrawn" || ending === "expired") app.toast(words.endings[ending]);
-    ended();
+    if (ending !== "locked" && ending !== "answered") app.toast(words.endings[ending]);
+    ended(ending);
   };
 
   const tick = () => {
