@@ -82,7 +82,10 @@ async function listening() {
   const screen = listScreen(app);
   app.show(screen);
   const tick = () => screen.tick?.(Date.now() / 1000);
-  return { app, place, session, id, relay, pushes, tick, body: /** @type {any} */ (document.body) };
+  /** @type {string[]} */
+  const toasts = [];
+  app.toast = (text) => void toasts.push(text);
+  return { app, place, session, id, relay, toasts, pushes, tick, body: /** @type {any} */ (document.body) };
 }
 
 /** @param {() => boolean} holds */
@@ -136,6 +139,39 @@ async function login(session, user, seconds) {
 
 /** @param {any} body */
 const dialogs = (body) => body.children.filter((/** @type {any} */ { tag }) => tag === "dialog");
+
+test("a login that expires while its answer is on its way ends once, and the next is shown once", async () => {
+  const { session, relay, body, toasts } = await listening();
+  for (const [user, seconds] of /** @type {const} */ ([["alice", 60], ["bob", 600]])) {
+    relay.says((await login(session, user, seconds)).asked);
+  }
+  await shows(body, "alice");
+  press(body, "Deny");
+  await until(() => relay.answers === 1);
+  Date.now = () => now() + 61_000;
+  await shows(body, "bob");
+  relay.take();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(dialogs(body).length, 1);
+  assert.deepEqual(toasts, ["The time for this login is over"]);
+  press(body, "Deny");
+  await until(() => dialogs(body).length === 0);
+  assert.equal(relay.answers, 2);
+});
+
+test("what was said is told also where the login is taken back before", async () => {
+  const { session, relay, body, toasts } = await listening();
+  const { asked, withdrawn } = await login(session, "alice", 60);
+  relay.says(asked);
+  await shows(body, "alice");
+  press(body, "It was not me");
+  await until(() => relay.answers === 1);
+  relay.says(withdrawn);
+  await until(() => dialogs(body).length === 0);
+  relay.take();
+  await until(() => toasts.length === 2);
+  assert.equal(toasts[1], "Denied and reported: your administrator is warned");
+});
 
 test("a login that was put aside waits in the list until it is over", async () => {
   const { place, session, relay, body, tick } = await listening();

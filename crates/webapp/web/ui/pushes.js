@@ -218,10 +218,11 @@ export class Pushes {
 
   /** @param {Waiting} waiting @param {Decision} decision */
   async #answer({ request, token }, decision) {
+    if (!this.#relay) throw new Failure("network");
     const device = await this.#session.safe.device();
     const sealed = await sealAnswer(device, await pushKey(token.seed, request.token), request, decision);
     const { sessionId, mailbox, answerUrl } = request;
-    await this.#relay?.answer({ sessionId, mailbox, answerUrl, sealed });
+    await this.#relay.answer({ sessionId, mailbox, answerUrl, sealed });
   }
 
   /** @param {Token} token */

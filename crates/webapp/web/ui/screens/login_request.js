@@ -25,8 +25,13 @@ export function showLoginRequest(app, { request, token, offsetS }, answer, ended
   const left = h("span", { class: "left", role: "timer", "aria-live": "off" });
   const bar = h("span", { class: "bar-rest" });
 
-  /** @param {Ending} ending */
+  /** @type {Ending | null} */
+  let over = null;
+
+  /** An answer may still be on its way when something else ends it. @param {Ending} ending */
   const close = (ending) => {
+    if (over !== null) return;
+    over = ending;
     clearInterval(ticking);
     dialog.close();
     dialog.remove();
@@ -48,7 +53,8 @@ export function showLoginRequest(app, { request, token, offsetS }, answer, ended
     try {
       await answer(decision);
       close("answered");
-      app.toast(words.said[decision.word]);
+      // Whoever has the answer takes the login back, which may be heard of first.
+      if (over === "answered" || over === "withdrawn") app.toast(words.said[decision.word]);
     } catch (error) {
       for (const choice of choices) choice.disabled = false;
       state.replaceChildren(app.alert(error));
