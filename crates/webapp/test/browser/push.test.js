@@ -140,6 +140,11 @@ test("without an answer the time runs out, here and at the login", async () => {
   const answer = ignored.outcome();
   await phone.page.keyboard.press("Escape");
   assert.equal(await request(phone).count(), 0);
+  await phone.page.getByText("A login waits for you.").waitFor();
+  await phone.look("35-login-put-aside");
+  await phone.press("Show the login");
+  await request(phone).waitFor();
+  await phone.press("Not now");
   const watched = await push("alice").catch(() => null);
   assert.equal(watched?.number, "", "alice was asked five times");
   assert.equal(await answer, "Reject");
