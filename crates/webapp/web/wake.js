@@ -4,6 +4,8 @@
 {
   const DATABASE = "symbolon";
   const RECORDS = "records";
+  /** A page answers at once; one of an older version does not. */
+  const ANSWER_MS = 1_000;
   const WORDS = { language: "en", title: "A login waits for you", body: "Open the app to answer it." };
 
   self.addEventListener("push", (event) => event.waitUntil(show(read(event.data))));
@@ -17,7 +19,8 @@
   async function show({ session, expires }) {
     const { language, title, body } = await words().catch(() => WORDS);
     const windows = await self.clients.matchAll({ type: "window" });
-    const isSeen = windows.some((client) => client.visibilityState === "visible");
+    const looked = windows.filter((client) => client.visibilityState === "visible");
+    const isSeen = (await Promise.all(looked.map(hears))).includes(true);
     await self.registration.showNotification(title, {
       body,
       lang: language,
@@ -26,6 +29,16 @@
       tag: session,
       // The app shows the login itself, or nobody waits any more.
       silent: isSeen || Date.now() >= 1_000 * expires,
+    });
+  }
+
+  /** Whether a window shows a login that comes: one that is locked, or whose relay is away, does not. */
+  function hears(client) {
+    const { port1, port2 } = new MessageChannel();
+    return new Promise((resolve) => {
+      port1.onmessage = ({ data }) => resolve(data === true);
+      setTimeout(resolve, ANSWER_MS, false);
+      client.postMessage("are logins heard of?", [port2]);
     });
   }
 

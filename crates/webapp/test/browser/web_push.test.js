@@ -250,3 +250,13 @@ test("with the tokens goes the subscription", async () => {
   await page.getByText("Alle Tokens wurden gelöscht").waitFor();
   assert.equal(await isSubscribed(), false);
 });
+
+test("an app that is looked at and hears of no login leaves a notification its noise", async () => {
+  assert.equal(await phone.page.evaluate(() => document.visibilityState), "visible");
+  const session = "A".repeat(22);
+  const expires = Math.floor(Date.now() / 1000) + SECONDS;
+  await deliver(JSON.stringify({ d: { __type: "SoftToken.PushWakeUp", __version: "4", session, expires } }));
+  let found;
+  while (!found) found = (await notifications()).find((/** @type {any} */ { tag }) => tag === session);
+  assert.equal(found.silent, false);
+});

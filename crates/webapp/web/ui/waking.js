@@ -22,6 +22,8 @@ export class Waking {
   constructor(app, store) {
     this.#app = app;
     this.#store = store;
+    // The service worker asks whether a login is shown here, or its notification has to be heard.
+    navigator.serviceWorker.addEventListener("message", ({ ports }) => ports[0]?.postMessage(app.pushes?.isHeard === true));
   }
 
   /** Whether this browser can be woken and the relay does it. */
