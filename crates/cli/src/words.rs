@@ -152,7 +152,7 @@ impl Quoting {
     }
 }
 
-/// A word in double quotes, as `show` prints it and [`Line::parse`] reads it.
+/// A word in double quotes, as `show` prints it and the command line reads it.
 pub fn quoted(word: &str) -> String {
     let mut quoted = String::with_capacity(word.len() + 2);
     quoted.push('"');

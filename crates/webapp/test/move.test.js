@@ -38,13 +38,15 @@ async function opened(...answers) {
   const begin = async () => {
     type(place, PIN);
     press(place, "Show the code here");
-    await settled(50);
+    // The PIN takes its time.
+    for (let turn = 0; turn < 500 && !asked.includes("begin-shown"); turn += 1) await settled();
+    await settled();
   };
   const lacks = (/** @type {string} */ text) => assert.ok(!place.textContent.includes(text), place.textContent);
   return { app, place, session, asked, look, begin, lacks };
 }
 
-const settled = (ms = 5) => new Promise((resolve) => setTimeout(resolve, ms));
+const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
 const SCAN = "Scan this with the app on the other phone.";
 const UNREACHED = "The server was not reached";
 

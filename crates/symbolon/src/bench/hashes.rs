@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use domain::name::CanonicalName;
-use domain::password::{Check, PasswordHash, Presented};
+use domain::password::{Evaluation, PasswordHash, Presented};
 use otp::Step;
 use radius::Secret;
 use zeroize::Zeroizing;
@@ -200,8 +200,8 @@ fn alone(duration: Duration) -> Result<f64> {
     let rates = thread::scope(|scope| {
         let threads: Vec<_> = (0..cores())
             .map(|_| {
-                let check = Check::stored(name.clone(), hash.clone());
-                scope.spawn(move || checks_a_second(&check, duration))
+                let evaluation = Evaluation::of(name.clone(), hash.clone());
+                scope.spawn(move || checks_a_second(&evaluation, duration))
             })
             .collect();
         let rates = threads.into_iter().map(thread::ScopedJoinHandle::join);
@@ -213,13 +213,13 @@ fn alone(duration: Duration) -> Result<f64> {
     rates.into_iter().sum()
 }
 
-fn checks_a_second(check: &Check, duration: Duration) -> Result<f64> {
+fn checks_a_second(evaluation: &Evaluation, duration: Duration) -> Result<f64> {
     let password = population::PASSWORD.as_bytes().to_vec();
     let presented = Presented::new(Zeroizing::new(password));
     let began = Instant::now();
     let mut checks = 0_u32;
     while began.elapsed() < duration {
-        check
+        evaluation
             .verify(&presented)
             .context("the hash is not of the password")?;
         checks += 1;

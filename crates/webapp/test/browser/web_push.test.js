@@ -255,8 +255,8 @@ test("an app that is looked at and hears of no login leaves a notification its n
   assert.equal(await phone.page.evaluate(() => document.visibilityState), "visible");
   const session = "A".repeat(22);
   const expires = Math.floor(Date.now() / 1000) + SECONDS;
-  await deliver(JSON.stringify({ d: { __type: "SoftToken.PushWakeUp", __version: "4", session, expires } }));
-  let found;
-  while (!found) found = (await notifications()).find((/** @type {any} */ { tag }) => tag === session);
-  assert.equal(found.silent, false);
+  const message = JSON.stringify({ d: { __type: "SoftToken.PushWakeUp", __version: "4", session, expires } });
+  const own = async () => (await notifications()).find((/** @type {any} */ { tag }) => tag === session);
+  await deliver(message, async () => Boolean(await own()));
+  assert.equal((await own()).silent, false);
 });

@@ -33,19 +33,10 @@ export const isMigration = (text) => /^otpauth-migration:\/\//i.test(text);
 export function parseMigration(text) {
   const [, data] = text.match(/^otpauth-migration:\/\/offline\/?\?(?:.*&)?data=([^&]+)/i) ?? [];
   if (!data || text.length > MAX_CHARS) throw new Failure("key-uri");
-  const fields = read(unbase64(unescaped(data).replaceAll("-", "+").replaceAll("_", "/")));
+  const fields = read(unbase64(decoded(data).replaceAll("-", "+").replaceAll("_", "/")));
   const tokens = fields.filter(({ number }) => number === 1).map(({ value }) => token(octets(value)));
   if (tokens.length === 0) throw new Failure("file-empty");
   return { tokens, batch: batchOf(new Map(fields.map(({ number, value }) => [number, value]))) };
-}
-
-/** @param {string} text */
-function unescaped(text) {
-  try {
-    return decodeURIComponent(text);
-  } catch (cause) {
-    throw new Failure("key-uri", {}, cause);
-  }
 }
 
 /** `batch_size`, `batch_index` and `batch_id`. @param {ReadonlyMap<number, Value>} fields @returns {Batch | null} */
