@@ -218,6 +218,62 @@ async fn a_reader_cannot_write() {
     assert_eq!(database.read(Ids).await, Ok(vec![]));
 }
 
+/// Reads nothing, and not before it is told to end.
+struct Long(Arc<Mutex<mpsc::Receiver<()>>>);
+impl Work for Long {
+    type Out = ();
+    type Err = Infallible;
+    async fn run<T: Tx>(self, _: &mut T) -> Result<(), Failure<Infallible>> {
+        self.0.lock().unwrap().recv().unwrap();
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_thread_that_waits_for_its_read_waits_for_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = open(dir.path());
+    database.write(Insert(1)).await.unwrap();
+    let (end, told) = mpsc::channel();
+    let told = Arc::new(Mutex::new(told));
+    let long: Vec<_> = (0..8)
+        .map(|_| {
+            let (database, told) = (Arc::clone(&database), Arc::clone(&told));
+            tokio::spawn(async move { database.read(Long(told)).await })
+        })
+        .collect();
+    // They are asked: all readers of such are taken.
+    tokio::task::yield_now().await;
+    let waits = Arc::clone(&database);
+    let read = tokio::task::spawn_blocking(move || waits.read_blocking(Ids));
+    assert_eq!(read.await.unwrap(), Ok(vec![1]));
+    for _ in &long {
+        end.send(()).unwrap();
+    }
+    for read in long {
+        assert_eq!(read.await.unwrap(), Ok(()));
+    }
+}
+
+struct Panics;
+impl Work for Panics {
+    type Out = ();
+    type Err = Infallible;
+    async fn run<T: Tx>(self, _: &mut T) -> Result<(), Failure<Infallible>> {
+        panic!("a use case panics")
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_panics_ends_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = open(dir.path());
+    for _ in 0..8 {
+        assert!(unavailable(&database.read(Panics).await));
+    }
+    assert_eq!(database.read(Ids).await, Ok(vec![]));
+}
+
 #[tokio::test]
 async fn what_follows_a_commit_comes_before_the_next_batch() {
     let dir = tempfile::tempdir().unwrap();

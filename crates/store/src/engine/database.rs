@@ -16,17 +16,16 @@ use super::writer::{Effect, Health, Hooks, Job, Shared, Statistics, Writer};
 use super::{Failure, Undecided, Work};
 use crate::lock::Lock;
 
-/// Administrators read, and logins the hashes that are to be computed; all else of them is decided from memory. More
-/// readers would only share two cores.
+/// Administrators read, since logins are decided from memory. More readers would only share two cores.
 const READERS: usize = 2;
-
-/// Where an answer is waited for.
-type Answered<W> = oneshot::Receiver<Result<<W as Work>::Out, Failure<<W as Work>::Err>>>;
 
 /// An open database: one writer thread, some readers, and the lock that keeps other processes out.
 pub struct Database {
     writer: Arc<Shared>,
     readers: Arc<Questions>,
+    /// Of threads that wait, the one that computes a login's hash among them: a reader of their own, so that nothing
+    /// that an administrator reads holds it up.
+    waiting: Arc<Questions>,
     threads: Mutex<Threads>,
     path: PathBuf,
     /// Released last, when no thread can touch the file any more.
@@ -79,13 +78,15 @@ impl Database {
         let database = Self {
             writer: Arc::new(Shared::new()),
             readers: Arc::new(reader::questions()),
+            waiting: Arc::new(reader::questions()),
             threads: Mutex::default(),
             path: path.to_owned(),
             _lock: lock,
         };
         for _ in 0..READERS {
-            database.start_reader()?;
+            database.start_reader(&database.readers)?;
         }
+        database.start_reader(&database.waiting)?;
         let writer = Writer {
             path: path.to_owned(),
             migrations,
@@ -144,25 +145,15 @@ impl Database {
     /// Runs a use case that only reads, beside the writer, over one snapshot that has everything
     /// acknowledged so far.
     pub async fn read<W: Work>(&self, work: W) -> Result<W::Out, Failure<W::Err>> {
-        let outcome = self.ask(work)?;
+        let outcome = ask(&self.readers, work)?;
         outcome.await.unwrap_or(Err(Undecided::Stopped.into()))
     }
 
-    /// The same for a thread that has nothing else to do meanwhile.
+    /// The same for a thread that has nothing else to do meanwhile. What is asked so has to be short: the others wait
+    /// behind it.
     pub fn read_blocking<W: Work>(&self, work: W) -> Result<W::Out, Failure<W::Err>> {
-        let outcome = self.ask(work)?.blocking_recv();
+        let outcome = ask(&self.waiting, work)?.blocking_recv();
         outcome.unwrap_or(Err(Undecided::Stopped.into()))
-    }
-
-    fn ask<W: Work>(&self, work: W) -> Result<Answered<W>, Undecided> {
-        let (answer, outcome) = oneshot::channel();
-        self.readers
-            .push(Box::new(Asked { work, answer }))
-            .map_err(|overflow| match overflow {
-                Overflow::Full(_) => Undecided::Busy,
-                Overflow::Closed(_) => Undecided::Stopped,
-            })?;
-        Ok(outcome)
     }
 
     /// Puts a job into the writer's queue. It is completed exactly once, unless it is given back.
@@ -198,6 +189,7 @@ impl Database {
         let threads = std::mem::take(&mut *self.threads());
         // Readers first: the last connection removes the log, and only the writer's can.
         self.readers.close();
+        self.waiting.close();
         for reader in threads.readers {
             join(reader);
         }
@@ -207,13 +199,13 @@ impl Database {
         }
     }
 
-    fn start_reader(&self) -> Result<(), OpenError> {
+    fn start_reader(&self, questions: &Arc<Questions>) -> Result<(), OpenError> {
         let failed = |source: SqlError| OpenError::Sql {
             path: self.path.clone(),
             source,
         };
         let connection = open_reader(&self.path).map_err(failed)?;
-        let (path, questions) = (self.path.clone(), Arc::clone(&self.readers));
+        let (path, questions) = (self.path.clone(), Arc::clone(questions));
         let thread = self.spawn("store-reader", move || {
             reader::serve(&path, connection, questions);
         })?;
@@ -244,6 +236,17 @@ impl Drop for Database {
     fn drop(&mut self) {
         self.shutdown();
     }
+}
+
+fn ask<W: Work>(questions: &Questions, work: W) -> Result<Awaited<W>, Undecided> {
+    let (answer, outcome) = oneshot::channel();
+    questions
+        .push(Box::new(Asked { work, answer }))
+        .map_err(|overflow| match overflow {
+            Overflow::Full(_) => Undecided::Busy,
+            Overflow::Closed(_) => Undecided::Stopped,
+        })?;
+    Ok(outcome)
 }
 
 /// `path` with `.extension` appended.

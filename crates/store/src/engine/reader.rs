@@ -1,5 +1,6 @@
 //! Reader threads: connections that cannot write, each answer from one snapshot.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,13 +43,16 @@ pub(super) struct Asked<W: Work> {
 
 impl<W: Work> Question for Asked<W> {
     fn ask(self: Box<Self>, connection: &mut Connection) -> Afterwards {
-        let outcome = in_snapshot(connection, self.work);
+        let Self { work, answer } = *self;
+        // A panic ends one read and not the reader; its connection goes with it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| in_snapshot(connection, work)))
+            .unwrap_or_else(|_| Err(Undecided::Unavailable("a read panicked".into()).into()));
         let afterwards = match &outcome {
             Err(Failure::Undecided(_)) => Afterwards::OpenAgain,
             _ => Afterwards::Keep,
         };
         // Whoever asked may have given up; then nobody needs the answer.
-        let _ = self.answer.send(outcome);
+        let _ = answer.send(outcome);
         afterwards
     }
 
@@ -88,7 +92,7 @@ fn unavailable(error: &SqlError) -> Undecided {
     Undecided::Unavailable(error.to_string().into())
 }
 
-/// However the thread ends, also by a panic in a use case, nobody waits for it in vain.
+/// However the thread ends, nobody waits for it in vain.
 struct End(Arc<Questions>);
 
 impl Drop for End {
