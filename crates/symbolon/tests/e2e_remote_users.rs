@@ -194,7 +194,7 @@ fn what_is_no_filter_is_refused_when_it_is_set() {
     for (filter, why) in [
         ("member=%u", "( is expected at character 1"),
         ("(&(member=%u)", ") is expected at character 14"),
-        ("(objectClass=group)", "it says the same of everybody"),
+        ("(objectClass=group)", "it finds groups for everybody"),
         (
             "(|(member=%u)(member=%pg))",
             "%pg, the user's primary group, is not looked up",

@@ -116,9 +116,18 @@ pub enum FilterError {
     /// Its depth.
     #[error("filters stand within each other {DEPTH_MAX} deep at most")]
     TooDeep,
-    /// It would say the same of everybody.
-    #[error("it says the same of everybody: %u stands for the user, as in (member=%u)")]
+    /// It would let in whom nobody named.
+    #[error(
+        "it finds groups for everybody: each of its alternatives has to ask for %u, which stands for the user, as in \
+         (member=%u)"
+    )]
     OfNobody,
+    /// What it excludes would be in all the same, through a group that is not excluded.
+    #[error(
+        "%u stands below !, where groups within groups would be asked for the group and not for the user: leave that \
+         part out"
+    )]
+    Negated,
     /// What the described system takes besides.
     #[error("%pg, the user's primary group, is not looked up: leave the part with it out")]
     PrimaryGroup,
@@ -132,7 +141,10 @@ impl GroupFilter {
         if reader.at < text.len() {
             return Err(reader.expected("the end"));
         }
-        if !filter.names_the_person() {
+        if filter.denies_the_person() {
+            return Err(FilterError::Negated);
+        }
+        if !filter.is_of_the_person() {
             return Err(FilterError::OfNobody);
         }
         Ok(Self(filter))
@@ -153,6 +165,25 @@ impl GroupFilter {
 }
 
 impl Filter {
+    /// Whether it finds nothing that does not name the person.
+    fn is_of_the_person(&self) -> bool {
+        match self {
+            Self::And(all) => all.iter().any(Self::is_of_the_person),
+            Self::Or(all) => all.iter().all(Self::is_of_the_person),
+            Self::Not(_) => false,
+            other => other.names_the_person(),
+        }
+    }
+
+    /// Whether it finds what does not name the person.
+    fn denies_the_person(&self) -> bool {
+        match self {
+            Self::And(all) | Self::Or(all) => all.iter().any(Self::denies_the_person),
+            Self::Not(other) => other.names_the_person(),
+            _ => false,
+        }
+    }
+
     fn names_the_person(&self) -> bool {
         match self {
             Self::And(all) | Self::Or(all) => all.iter().any(Self::names_the_person),
@@ -429,7 +460,7 @@ mod tests {
         for filter in [
             "(member=%u)",
             "(&(objectClass=groupOfNames)(member=%u))",
-            "(|(member=%u)(uniqueMember=%u)(!(cn=closed)))",
+            "(&(|(member=%u)(uniqueMember=%u))(!(cn=closed)))",
             "(member:1.2.840.113556.1.4.1941:=%u)",
             "(:dn:2.5.13.1:=%u)",
             "(member:dn:=%u)",
@@ -463,7 +494,7 @@ mod tests {
         );
         // Read again it is one value, in which nobody is named any more.
         assert_eq!(GroupFilter::parse(&text), Err(FilterError::OfNobody));
-        let again = GroupFilter::parse(&format!("(|{text}(member=%u))")).unwrap();
+        let again = GroupFilter::parse(&format!("(&{text}(member=%u))")).unwrap();
         assert!(again.text_of("").contains(&text));
     }
 
@@ -491,11 +522,18 @@ mod tests {
             ("(a=\\+4%u)", at("'\\' with two hexadecimal digits", 4)),
             ("(a=\\ff%u)", FilterError::NoText(9)),
             ("(objectClass=group)", FilterError::OfNobody),
+            ("(|(objectClass=*)(member=%u))", FilterError::OfNobody),
+            ("(|(member=%u)(!(cn=closed)))", FilterError::OfNobody),
+            ("(!(member=%u))", FilterError::Negated),
+            (
+                "(&(member=%u)(!(|(cn=x)(absent=%u))))",
+                FilterError::Negated,
+            ),
             ("(|(member=%u)(member=%pg))", FilterError::PrimaryGroup),
         ] {
             assert_eq!(GroupFilter::parse(text), Err(error), "{text}");
         }
-        let nested = |depth: usize| "(!".repeat(depth) + "(a=%u)" + &")".repeat(depth);
+        let nested = |depth: usize| "(&".repeat(depth) + "(a=%u)" + &")".repeat(depth);
         assert!(GroupFilter::parse(&nested(DEPTH_MAX - 1)).is_ok());
         let deeper = GroupFilter::parse(&nested(DEPTH_MAX));
         assert_eq!(deeper, Err(FilterError::TooDeep));
