@@ -279,11 +279,15 @@ fn refusals(rows: &[LoginRow]) -> String {
 
 fn verdict(outlook: &Outlook) -> String {
     let mut text = String::new();
+    for refusal in &outlook.partial {
+        text += &told("in the way at one place", refusal);
+    }
     for refusal in &outlook.obstacles {
         text += &told("in the way", refusal);
     }
     let verdict = match (outlook.obstacles.len(), &outlook.recoverable) {
-        (0, None) => "nothing stands in the way".to_owned(),
+        (0, None) if outlook.partial.is_empty() => "nothing stands in the way".to_owned(),
+        (0, None) => "could log in, but not from everywhere".to_owned(),
         (0, Some(refusal)) => {
             text += &told("in the way of the token's codes", refusal);
             "could log in, by a recovery code or pass alone".to_owned()

@@ -54,8 +54,10 @@ pub struct KnownServer {
 /// How the next login looks.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Outlook {
-    /// What would refuse it, in the order of the decision.
+    /// What would refuse it wherever it came from, in the order of the decision.
     pub obstacles: Vec<Refusal>,
+    /// What would refuse it at one place alone: whoever guesses at a name there brings it about.
+    pub partial: Vec<Refusal>,
     /// What is wrong with the second factor, where a recovery code or pass does in its place.
     pub recoverable: Option<Refusal>,
 }
@@ -64,7 +66,8 @@ impl Outlook {
     /// That of whom the facts are about. `backends` are those that know the password.
     pub fn of(facts: &Facts, limits: &Limits, backends: &[KnownBackend], now: Timestamp) -> Self {
         let mut outlook = Self {
-            obstacles: sources(limits),
+            obstacles: Vec::new(),
+            partial: sources(limits),
             recoverable: None,
         };
         match &facts.person {
@@ -108,7 +111,7 @@ impl Outlook {
         if let Err(throttled) = limits.codes_alone.admit(now) {
             let refusal = Refusal::throttled(throttled, Reason::CodeThrottled);
             let place = "at clients that check passwords themselves";
-            self.obstacles.push(within(refusal, place));
+            self.partial.push(within(refusal, place));
         }
     }
 
@@ -235,15 +238,21 @@ mod tests {
         assert_eq!(
             reasons(&outlook),
             [
-                Reason::SourceBlackout,
-                Reason::SourceThrottled,
-                Reason::NameThrottled,
                 Reason::UserDisabled,
                 Reason::PasswordWrong,
                 Reason::TokenWithoutSeed
             ]
         );
-        let evidence = outlook.obstacles[0].evidence.as_deref().unwrap();
+        let partial: Vec<_> = outlook.partial.iter().map(|it| it.reason).collect();
+        assert_eq!(
+            partial,
+            [
+                Reason::SourceBlackout,
+                Reason::SourceThrottled,
+                Reason::NameThrottled
+            ]
+        );
+        let evidence = outlook.partial[0].evidence.as_deref().unwrap();
         assert_eq!(
             evidence,
             format!("from 127.0.0.1: not looked at before {LATER}")

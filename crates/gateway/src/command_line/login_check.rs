@@ -14,7 +14,7 @@ use domain::schema::VDOM;
 use domain::source::Network;
 use domain::token::Token;
 use domain::vdom::Vdom;
-use store::{Failure, Undecided};
+use store::{Failure, Health, Undecided};
 
 use super::executor::{Executor, Gone, Printer, Ran, refused};
 use crate::clock;
@@ -49,6 +49,10 @@ impl Executor {
         asked: &CheckLogin,
     ) -> Result<(String, Outlook), Failure<AdminError>> {
         let (person, now) = (&asked.person, clock::now());
+        // No login is decided that cannot be written down.
+        if let Health::Failed { reason, .. } = self.store.health() {
+            return Err(Undecided::Unavailable(reason).into());
+        }
         let vdom = person.realm().vdom();
         if self.store.vdom(vdom.as_str()).is_none() {
             return Err(Failure::Refused(AdminError::NotFound {
