@@ -75,6 +75,9 @@ fn https_identity() -> PathBuf {
 pub(crate) struct Registry {
     pub(crate) https: SocketAddr,
     pub(crate) public_url: String,
+    /// It had no other name before.
+    #[serde(default)]
+    pub(crate) former_names: Vec<String>,
     /// Through the relay alone, until it is told where else.
     #[serde(default)]
     pub(crate) answer_urls: Vec<String>,

@@ -12,6 +12,7 @@
 
 mod common;
 
+use std::fs;
 use std::thread;
 
 use common::phone::{PIN, Phone, activation_code, set_transfers};
@@ -232,6 +233,39 @@ fn a_token_server_that_hands_a_wish_on_is_refused() {
     }
     work.up.stop();
     club.up.stop();
+}
+
+#[test]
+fn phones_go_on_under_a_name_that_their_token_server_had_before() {
+    let World { work, club, phone } = World::new();
+    club.up.stop();
+    let Organisation { mut home, up, port } = work;
+    up.stop();
+    let former = || ServerName::parse("tokens.example.org").unwrap();
+    let file = home.data().join("symbolon.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    let told = config.replace(
+        "former-names = []",
+        "former-names = [\"tokens.example.org\"]",
+    );
+    assert_ne!(told, config);
+    for (config, knows) in [(config, false), (told, true)] {
+        fs::write(&file, config).unwrap();
+        let up = Running::up(&home);
+        let work = Organisation { home, up, port };
+        until("the gateway knows its token server's names", || {
+            said_to_wish(&phone, &work.gateway(), work.name()).is_ok()
+        });
+        for address in [work.url(), work.gateway()] {
+            let said = said_to_wish(&phone, &address, former());
+            assert_eq!(said.is_ok(), knows, "{address}: {said:?}");
+        }
+        let Organisation {
+            home: stays, up, ..
+        } = work;
+        up.stop();
+        home = stays;
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use domain::licensing::AccountName;
 use https::Chosen;
 use registry::pki::Pki;
 use registry::{Clock, Desk, Registry, TransferHosts};
-use softtoken::address::ServerUrl;
+use softtoken::address::{ServerName, ServerUrl};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -72,7 +72,7 @@ impl TokenServer {
             root_key: data.join(&config.store.root_key),
             listen: config.registry.https,
             public_url: public_url.clone(),
-            other_names: Vec::new(),
+            other_names: former_names(config)?,
             relay: super::relay::public_url(config)?,
             answer_urls: answer_urls(config)?,
             transfer_hosts: transfer_hosts(config)?,
@@ -139,6 +139,13 @@ impl TokenServer {
             tracing::error!("the token server did not end in order");
         }
     }
+}
+
+fn former_names(config: &Config) -> Result<Vec<ServerName>> {
+    let name = |text: &String| {
+        ServerName::parse(text).with_context(|| format!("[registry] former-names '{text}'"))
+    };
+    config.registry.former_names.iter().map(name).collect()
 }
 
 fn answer_urls(config: &Config) -> Result<Vec<ServerUrl>> {
