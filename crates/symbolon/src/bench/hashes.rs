@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::load::{self, Load, Outstanding, Verify};
 use super::login::{self, Users};
 use super::population;
+use super::quantile;
 use super::server::ServerProcess;
 
 /// Logins under way that wait for a hash: threads are never idle, and with 15 to 25 ms for each none waits as long as
@@ -153,12 +154,11 @@ impl Crowd<'_> {
 impl Waits {
     fn of(mut waits: Vec<Duration>) -> Result<Self> {
         waits.sort_unstable();
-        let last = waits.len().checked_sub(1).context("nobody logged in")?;
-        let at = |percent: usize| waits.get((waits.len() * percent / 100).min(last)).copied();
+        let within = |percent| quantile(&waits, percent).context("nobody logged in");
         Ok(Self {
             logins: waits.len(),
-            p50: at(50).context("nobody logged in")?,
-            p99: at(99).context("nobody logged in")?,
+            p50: within(50)?,
+            p99: within(99)?,
         })
     }
 }

@@ -17,8 +17,9 @@ mod restart;
 mod server;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
@@ -57,4 +58,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
         What::Registry(args) => registry::registry(args)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The time within which so many of a hundred ended, of times that are sorted.
+fn quantile(times: &[Duration], percent: usize) -> Result<Duration> {
+    let last = times.len().checked_sub(1).context("nothing was measured")?;
+    let at = (times.len() * percent / 100).min(last);
+    times.get(at).copied().context("nothing was measured")
 }

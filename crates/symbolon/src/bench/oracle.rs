@@ -23,6 +23,7 @@ use tempfile::TempDir;
 use super::load::{self, Login};
 use super::machine;
 use super::population::{self, Checked, Counted, Filling, Person};
+use super::quantile;
 use super::server::ServerProcess;
 
 /// Shared with the bench's own server.
@@ -318,13 +319,6 @@ impl fmt::Display for Row {
         }
         Ok(())
     }
-}
-
-/// Of times that are sorted.
-fn quantile(times: &[Duration], percent: usize) -> Result<Duration> {
-    let last = times.len().checked_sub(1).context("nothing was measured")?;
-    let at = (times.len() * percent / 100).min(last);
-    times.get(at).copied().context("nothing was measured")
 }
 
 /// How often the best threshold between two kinds is right; both are sorted.

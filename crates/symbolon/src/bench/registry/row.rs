@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tokio::task::JoinSet;
 
+use super::super::quantile;
 use super::errand::{Errand, Line, Octets};
 
 /// What a row measured.
@@ -52,11 +53,6 @@ impl Measured {
     pub(super) fn octets(&self) -> Octets {
         self.octets
     }
-
-    fn percentile(&self, percent: usize) -> Option<Duration> {
-        let place = self.latencies.len() * percent / 100;
-        self.latencies.get(place).copied()
-    }
 }
 
 async fn ended<T: 'static>(mut set: JoinSet<Result<T>>) -> Result<Vec<T>> {
@@ -100,10 +96,8 @@ impl Row {
 
     pub(super) fn new(outstanding: usize, measured: Measured, cpu: Duration) -> Result<Self> {
         let answered = u32::try_from(measured.latencies.len())?;
-        let latency = |percent| {
-            let found = measured.percentile(percent);
-            found.context("no request was answered")
-        };
+        let latency =
+            |percent| quantile(&measured.latencies, percent).context("no request was answered");
         Ok(Self {
             outstanding,
             rate: f64::from(answered) / measured.elapsed.as_secs_f64(),
