@@ -22,7 +22,8 @@ use common::authority::Authority;
 use common::mail_server::MailServer;
 use common::phone::{Phone, activation_code, allow_transfers, enrol, two_phones_are_told};
 use common::radius::{Answer, Vpn};
-use common::{Home, Running, free_port, python, run, tool, until};
+use common::wishes::{posted, server_name};
+use common::{Home, Running, free_port, python, run, until};
 use ident::TokenSerial;
 use mail_parser::MessageParser;
 use softtoken::address::ServerName;
@@ -784,19 +785,6 @@ fn said_to_stranger(
         TransferResponse::Action(answer) => answer.outcome.unwrap_err(),
         other @ TransferResponse::Nonce(_) => panic!("{other:?}"),
     }
-}
-
-/// As its phones sign it.
-fn server_name(tokens: &Home) -> ServerName {
-    ServerName::parse(&tokens.https.to_string()).unwrap()
-}
-
-fn posted(server: &str, request: &TransferRequest) -> TransferResponse {
-    let mut curl = tool("curl", "curl");
-    curl.args(["--silent", "--show-error", "--insecure", "--noproxy", "*"]);
-    curl.args(["--data", request.to_json().as_str()]);
-    curl.arg(format!("{server}/SoftToken/Transfer"));
-    TransferResponse::parse(run(&mut curl, "").ok().as_bytes()).unwrap()
 }
 
 #[test]

@@ -18,13 +18,14 @@ use std::thread;
 use common::phone::{PIN, Phone, activation_code, set_transfers};
 use common::radius::{Answer, Vpn};
 use common::terminal::Terminal;
-use common::{Home, PASSWORD, Running, free_port, run, tool, until};
+use common::wishes::{posted, server_name};
+use common::{Home, PASSWORD, Running, free_port, until};
 use ident::TokenSerial;
 use softtoken::ServerError;
 use softtoken::address::ServerName;
 use softtoken::transfer::{
     Action, Standing, TransferActionRequest, TransferKey, TransferNonceRequest, TransferRefusal,
-    TransferRequest, TransferResponse, Wish,
+    TransferResponse, Wish,
 };
 
 const CLIENT: &str = "127.0.0.1";
@@ -77,7 +78,7 @@ impl Organisation {
 
     /// As its phones sign it.
     fn name(&self) -> ServerName {
-        ServerName::parse(&self.home.https.to_string()).unwrap()
+        server_name(&self.home)
     }
 
     fn gateway(&self) -> String {
@@ -198,14 +199,6 @@ fn said_to_wish(
         TransferResponse::Action(answer) => answer.outcome,
         other @ TransferResponse::Nonce(_) => panic!("{other:?}"),
     }
-}
-
-fn posted(server: &str, request: &TransferRequest) -> TransferResponse {
-    let mut curl = tool("curl", "curl");
-    curl.args(["--silent", "--show-error", "--insecure", "--noproxy", "*"]);
-    curl.args(["--data", request.to_json().as_str()]);
-    curl.arg(format!("{server}/SoftToken/Transfer"));
-    TransferResponse::parse(run(&mut curl, "").ok().as_bytes()).unwrap()
 }
 
 /// The club's token server is asked in the place of the one at work, fetches the nonce there, and hands on what it got:

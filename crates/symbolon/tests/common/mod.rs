@@ -21,6 +21,7 @@ pub(crate) mod store;
 pub(crate) mod terminal;
 pub(crate) mod transcript;
 pub(crate) mod upstream;
+pub(crate) mod wishes;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
