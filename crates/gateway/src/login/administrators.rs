@@ -196,8 +196,8 @@ impl AdminLogins {
         let (answer, verified) = oneshot::channel();
         let store = Arc::clone(&self.store);
         let hashing = self.pool.submit(check, move |check| {
-            let hash = store.password_hash(check.person());
-            let verified = hash.map(|hash| check.against(hash).verify(&first.password));
+            let evaluation = store.evaluation(&check);
+            let verified = evaluation.map(|it| it.verify(&first.password));
             // The caller may have gone.
             let _ = answer.send(verified);
         });

@@ -222,8 +222,7 @@ impl Hashing {
         let Self { work, begun } = self;
         let outcome = match work {
             Work::Password(check, store) => {
-                let hash = store.password_hash(check.person());
-                let evaluation = hash.map(|hash| check.against(hash));
+                let evaluation = store.evaluation(&check);
                 Computed::Password(evaluation.map(|it| evaluated(&it, &begun.password)))
             }
             Work::NewPassword(unhashed) => Computed::NewPassword(Box::new(unhashed.hash())),

@@ -168,8 +168,7 @@ async fn first(
         Verification::Hash(check) => {
             let store = Arc::clone(store);
             let hashed = tokio::task::spawn_blocking(move || {
-                let hash = store.password_hash(check.person());
-                hash.map(|hash| check.against(hash).verify(&password))
+                store.evaluation(&check).map(|it| it.verify(&password))
             });
             let verified = hashed.await.map_err(Unknown::because)?;
             let verified = verified.map_err(Unknown::because)?;

@@ -53,7 +53,7 @@ use domain::legacy::Opened;
 use domain::login::trial::Counting;
 use domain::login::{CodePosition, Facts, Refusal};
 use domain::name::{CanonicalName, Realm};
-use domain::password::{HashDigest, PasswordHash, Rehash};
+use domain::password::{Check, Evaluation, HashDigest, PasswordHash, Rehash};
 use domain::password_policy::PasswordPolicy;
 use domain::password_renewal::Renewed;
 use domain::recovery::Held;
@@ -269,6 +269,11 @@ impl GatewayStore {
                 .read()
                 .facts(name, position, &self.memory.secrets, now)),
         }
+    }
+
+    /// What it takes to check a password now: [`Self::password_hash`] says with which hash.
+    pub fn evaluation(&self, check: &Check) -> Result<Evaluation, Undecided> {
+        Ok(check.against(self.password_hash(check.person())?))
     }
 
     /// The hash of a person's password, for a thread that is to compute it. Blocks: a user's is read from the row, and

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::backend::{Backend, Rank, Revision, Server};
 use domain::login::outlook::KnownServer;
@@ -41,7 +41,13 @@ impl State {
     }
 
     fn is_last(&self, now: Instant) -> bool {
-        self.last_until.is_some_and(|until| until > now)
+        self.silent_for(now).is_some()
+    }
+
+    /// For how long yet it counts as one that did not answer.
+    fn silent_for(&self, now: Instant) -> Option<Duration> {
+        let left = self.last_until?.checked_duration_since(now)?;
+        (!left.is_zero()).then_some(left)
     }
 }
 
@@ -68,9 +74,7 @@ impl Servers {
         let states = self.lock();
         let known = order.into_iter().map(|server| {
             let state = states.get(&(backend.revision, server.rank));
-            let until = state.and_then(|state| state.last_until);
-            let left = until.and_then(|until| until.checked_duration_since(now));
-            let left = left.filter(|left| !left.is_zero());
+            let left = state.and_then(|state| state.silent_for(now));
             KnownServer {
                 rank: server.rank,
                 host: server.host.clone(),
