@@ -77,37 +77,41 @@ pub enum Validity {
     Ended,
 }
 
+impl Validity {
+    /// Where `now` stands in the life of one that is valid between these moments.
+    pub fn at(now: Timestamp, not_before: Timestamp, not_after: Timestamp) -> Self {
+        if now < not_before {
+            return Self::NotYet;
+        }
+        if now >= not_after {
+            return Self::Ended;
+        }
+        let left = not_after.since(now);
+        let days = left.mins() / (24 * 60);
+        // One that lives for less than three such times is new at its beginning, not at its end.
+        if left <= WARN_BEFORE.min(third(not_before, not_after)) {
+            Self::Ending(days)
+        } else {
+            Self::Days(days)
+        }
+    }
+}
+
 impl Details {
     /// Where `now` stands in its life.
     pub fn validity(&self, now: Timestamp) -> Validity {
-        if now < self.not_before {
-            return Validity::NotYet;
-        }
-        if now >= self.not_after {
-            return Validity::Ended;
-        }
-        let left = self.not_after.since(now);
-        let days = left.mins() / (24 * 60);
-        if left <= self.warn_before() {
-            Validity::Ending(days)
-        } else {
-            Validity::Days(days)
-        }
+        Validity::at(now, self.not_before, self.not_after)
     }
 
     /// When to have it renewed, so long before its end; never before the last third of its life.
     pub fn renewed_from(&self, window: Span) -> Timestamp {
-        self.not_after.before(window.min(self.third()))
+        let third = third(self.not_before, self.not_after);
+        self.not_after.before(window.min(third))
     }
+}
 
-    /// A certificate that lives for less than three such times is new at its beginning, not at its end.
-    fn warn_before(&self) -> Span {
-        WARN_BEFORE.min(self.third())
-    }
-
-    fn third(&self) -> Span {
-        Span::from_micros(self.not_after.since(self.not_before).micros() / 3)
-    }
+fn third(not_before: Timestamp, not_after: Timestamp) -> Span {
+    Span::from_micros(not_after.since(not_before).micros() / 3)
 }
 
 #[cfg(test)]

@@ -127,7 +127,8 @@ fn is_challenge(hello: &ClientHello<'_>) -> bool {
         .is_some_and(|mut offered| offered.next() == Some(ALPN_ACME) && offered.next().is_none())
 }
 
-fn is_valid_for(certificate: &CertifiedKey, name: &str) -> bool {
+/// Whether a certificate is good for a server's name or address.
+pub fn is_valid_for(certificate: &CertifiedKey, name: &str) -> bool {
     let parsed = certificate.end_entity_cert().ok();
     let parsed = parsed.and_then(|own| ParsedCertificate::try_from(own).ok());
     let name = ServerName::try_from(name).ok();

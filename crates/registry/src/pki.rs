@@ -466,7 +466,7 @@ fn params(name: &str, life: Duration) -> CertificateParams {
 }
 
 /// The host of `host[:port]` or `[v6][:port]`.
-pub(crate) fn host(name: &ServerName) -> &str {
+pub fn host(name: &ServerName) -> &str {
     let text = name.as_str();
     match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _)) => address,

@@ -87,6 +87,11 @@ pub(crate) struct Registry {
     /// Nobody works at the desk over the network until it is told where.
     #[serde(default)]
     pub(crate) desk: Option<SocketAddr>,
+    /// Browsers are shown what the installation's authority certified.
+    #[serde(default)]
+    pub(crate) certificate: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) key: Option<PathBuf>,
 }
 
 fn transfer_hosts() -> Vec<String> {
@@ -101,6 +106,11 @@ pub(crate) struct Relay {
     /// Nothing goes through a browser's vendor until somebody wants that.
     #[serde(default)]
     pub(crate) web_push: Option<WebPush>,
+    /// As under `[registry]`.
+    #[serde(default)]
+    pub(crate) certificate: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]

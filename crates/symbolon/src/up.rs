@@ -82,6 +82,7 @@ pub(crate) struct System {
 impl System {
     /// Starts the registry and the relay, then the gateway that asks them. The first time, makes what they need.
     pub(crate) async fn start(data: &Path, config: &Config, clock: ClockTrust) -> Result<Self> {
+        roles::own_certificate::refuse_beside_gateway(config)?;
         let chosen = Chosen::default();
         let server = TokenServer::start(data, config, chosen.clone()).await?;
         let relay = RunningRelay::beside(&server, data, config, chosen.clone()).await?;

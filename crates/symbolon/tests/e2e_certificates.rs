@@ -13,14 +13,18 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use common::apart::{Apart, invite};
+use common::apart::{Apart, import, invite, registry};
 use common::authority::Authority;
 use common::https_gateway::Gateway;
 use common::phone::{Phone, activation_code, enrol};
-use common::{Home, Running, Said, run, tool};
+use common::radius::{Answer, Vpn};
+use common::relay::Relay;
+use common::{Home, PASSWORD, Running, Said, run, tool, until};
+use registry::pki::Pki;
 
 /// The name under which phones reach the unit.
 const NAME: &str = "tokens.example.net";
@@ -120,6 +124,72 @@ impl Drop for Open {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
+}
+
+/// A certificate of an authority that the installation does not have, and its key, in files that a configuration
+/// names.
+struct Files<'h> {
+    home: &'h Home,
+    company: Authority,
+}
+
+impl<'h> Files<'h> {
+    fn of(home: &'h Home) -> Self {
+        let company = Authority::new(&home.path(""));
+        let files = Self { home, company };
+        files.put(&files.made("web"), "web.key");
+        files
+    }
+
+    /// A certificate for `localhost` in `NAME.pem`, its key in `NAME.key`; with those of its authorities.
+    fn made(&self, name: &str) -> String {
+        self.company.certify(name, "DNS:localhost", "90");
+        self.company.read(&format!("{name}.pem")) + &self.company.read("company.pem")
+    }
+
+    /// Replaces the files.
+    fn put(&self, chain: &str, key: &str) {
+        fs::copy(self.home.path(key), self.home.path("shown.key")).unwrap();
+        fs::write(self.home.path("shown.pem"), chain).unwrap();
+    }
+
+    /// The configuration with these lines where the template has those of `TEMPLATE.pem` and `TEMPLATE.key`.
+    fn configure(&self, template: &str, lines: &str) {
+        let commented = format!(
+            "# certificate = \"certificates/{template}.pem\"\n# key = \"certificates/{template}.key\"\n"
+        );
+        let (tokens, relay) = (self.home.https, self.home.relay);
+        let configuration = self.home.configuration();
+        assert!(configuration.contains(&commented));
+        let toml = configuration
+            .replace(&commented, lines)
+            .replace(&format!("https://{tokens}"), &local(tokens.port()))
+            .replace(&format!("https://{relay}"), &local(relay.port()));
+        fs::write(self.home.data().join("symbolon.toml"), toml).unwrap();
+    }
+
+    fn lines(&self) -> String {
+        let [certificate, key] = ["shown.pem", "shown.key"].map(|file| self.home.path(file));
+        let (certificate, key) = (certificate.display(), key.display());
+        format!("certificate = \"{certificate}\"\nkey = \"{key}\"\n")
+    }
+
+    fn is_believed(&self, port: u16, path: &str) -> Said {
+        let trusted = self.company.path("company.pem");
+        run(&mut curl(&trusted, "localhost", port, path), "")
+    }
+}
+
+/// By a name, which is what certificates are chosen by.
+fn local(port: u16) -> String {
+    format!("https://localhost:{port}")
+}
+
+/// The certificates that a browser is shown.
+fn shown(port: u16) -> String {
+    let mut command = tool("openssl", "openssl");
+    command.args(["s_client", "-showcerts", "-servername", "localhost"]);
+    run(command.args(["-connect", &format!("127.0.0.1:{port}")]), "").ok()
 }
 
 #[test]
@@ -383,6 +453,162 @@ fn a_gateway_elsewhere_enrols_at_a_token_server_that_shows_browsers_another_cert
     let shown = home.user("alice", &serials[0]);
     let phone = Phone::new(&home, "alice").at_server(url, home.authority());
     phone.add(&activation_code(&shown), "alice").ok();
+}
+
+#[test]
+fn a_token_server_apart_shows_browsers_what_its_files_are_replaced_by() {
+    let tokens = Home::new();
+    let files = Files::of(&tokens);
+    files.configure("tokens", &files.lines());
+    let server = Running::start(&mut registry(&tokens), &tokens);
+    let port = tokens.https.port();
+    assert_eq!(files.is_believed(port, "/app/").ok(), "200");
+    assert_eq!(
+        shown(port).matches("BEGIN CERTIFICATE").count(),
+        2,
+        "the chain"
+    );
+
+    // Gateways and phones that know the installation's authority go on with it.
+    let mut gateway = Apart::of(&tokens);
+    gateway.server = local(port);
+    let gateway = gateway.enrolled(&tokens, "FGVMTEST00000001");
+    let running = gateway.start();
+    let token = import(&gateway, &tokens.issue(1)).remove(0);
+    let code = activation_code(&gateway.home.user("alice", &token));
+    let phone = Phone::new(&tokens, "alice").at_server(local(port), tokens.authority());
+    phone.add(&code, "alice").ok();
+    running.stop();
+
+    let renewed = files.made("renewed");
+    files.put(&renewed, "renewed.key");
+    let is_shown = |name: &str| {
+        let certificate = files.company.read(&format!("{name}.pem"));
+        shown(port).contains(certificate.trim())
+    };
+    until("the renewed certificate is shown", || is_shown("renewed"));
+
+    // What cannot be used is told of, and changes nothing.
+    let other = files.made("other");
+    files.put(&other, "web.key");
+    until("the log says what is wrong", || {
+        let log = tokens.log();
+        log.contains("browsers are shown the certificate of before")
+            && log.contains("shown.pem: it belongs to another key")
+    });
+    assert!(is_shown("renewed"));
+    files.put(&other, "other.key");
+    until("what was put right is shown", || is_shown("other"));
+    assert_eq!(files.is_believed(port, "/app/").ok(), "200");
+    server.stop();
+}
+
+#[test]
+fn a_role_does_not_start_with_files_that_tls_cannot_use() {
+    let home = Home::new();
+    let files = Files::of(&home);
+    let refused = || run(&mut registry(&home), "").refused();
+    let lines = files.lines();
+    let alone = lines.split_inclusive('\n').next().unwrap();
+    files.configure("tokens", alone);
+    let said = refused();
+    assert!(
+        said.contains("[registry] has 'certificate' and no 'key'"),
+        "{said}"
+    );
+
+    files.configure("tokens", &lines.replace("shown.pem", "none.pem"));
+    let said = refused();
+    assert!(
+        said.contains("none.pem: No such file or directory"),
+        "{said}"
+    );
+
+    files.configure("tokens", &lines);
+    let chain = fs::read_to_string(home.path("shown.pem")).unwrap();
+    files.made("other");
+    for (chain, key, why) in [
+        (&*chain, "other.key", "it belongs to another key than that"),
+        (
+            "nothing",
+            "web.key",
+            "there is no certificate (PEM) in it: name the file",
+        ),
+        (
+            &chain.repeat(5),
+            "web.key",
+            "there are more than 8 certificates in it",
+        ),
+        (
+            &*chain,
+            "web.pem",
+            "shown.key: its mode is 0644, others may read it",
+        ),
+    ] {
+        files.put(chain, key);
+        let said = refused();
+        assert!(said.contains("[registry] "), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
+    let owner_only = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(home.path("shown.key"), owner_only).unwrap();
+    let said = refused();
+    assert!(
+        said.contains("there is no private key (PEM) in it"),
+        "{said}"
+    );
+
+    // Where a gateway is in the process, its configuration says what is shown.
+    for (template, section) in [("tokens", "[registry]"), ("push", "[relay]")] {
+        files.configure(template, &lines);
+        let said = run(&mut home.up(), "").refused();
+        assert!(
+            said.contains(section) && said.contains("'config certificate local'"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_relay_apart_shows_browsers_a_certificate_and_phones_another() {
+    const CLIENT: &str = "127.0.0.1";
+    let (home, own) = (Home::new(), Home::new());
+    let files = Files::of(&own);
+    files.configure("push", &files.lines());
+    let (port, dialled) = (own.relay.port(), local(own.relay.port()));
+    let toml = home.configuration();
+    let toml = toml.replace(&format!("https://{}", home.relay), &dialled);
+    fs::write(home.data().join("symbolon.toml"), toml).unwrap();
+    let up = Running::up(&home);
+    let pki = Pki::open_or_create(&home.data().join("registry/pki"), &[]).unwrap();
+    let relay = Relay::start(&own, &pki, format!("localhost:{port}"), "info");
+    files.is_believed(port, "/").ok();
+    let renewed = files.made("renewed");
+    files.put(&renewed, "renewed.key");
+    let leaf = files.company.read("renewed.pem");
+    until("the renewed certificate is shown", || {
+        shown(port).contains(leaf.trim())
+    });
+
+    home.radius_client("vpn1", CLIENT, "");
+    home.console("config system ftm-push\nset status enable\nend")
+        .ok();
+    let token = home.import(1).remove(0);
+    let phone = enrol(&home, "alice", &token);
+    let vpn = Vpn::new(&home, CLIENT);
+    let offer = vpn.ask("alice", PASSWORD);
+    let asked = vpn.answer("alice", "push", &offer);
+    let Answer::Challenge(_, prompt) = &asked else {
+        panic!("{asked:?}");
+    };
+    let number: String = prompt.chars().filter(char::is_ascii_digit).collect();
+    phone.app(&["push", "--approve", &number]).ok();
+    assert_eq!(
+        vpn.answer_patiently("alice", "push", &asked),
+        Answer::Accept
+    );
+    drop(relay);
+    up.stop();
 }
 
 #[test]

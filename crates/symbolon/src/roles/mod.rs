@@ -2,6 +2,7 @@
 
 pub(crate) mod gateway;
 pub(crate) mod manager;
+pub(crate) mod own_certificate;
 pub(crate) mod relay;
 mod revocations;
 pub(crate) mod token_server;

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::gateway::server_url;
+use super::own_certificate::OwnCertificate;
 use super::revocations::{self, TokenServer};
 use super::{HomeArgs, Signals, token_server, web_push};
 use crate::config::{self, Config};
@@ -48,6 +49,7 @@ pub(crate) async fn run(args: RelayArgs) -> Result<ExitCode> {
     let section = config
         .relay
         .ok_or_else(|| anyhow!("{} has no section [relay]", config::FILE))?;
+    let certificate = OwnCertificate::of_relay(&args.home.data, &section)?;
     let authority = authority(&args.identity, &identity)?;
     let token_server = match args.token_server {
         Some(url) => Some(TokenServer::At(
@@ -64,12 +66,15 @@ pub(crate) async fn run(args: RelayArgs) -> Result<ExitCode> {
     let trust = Trust {
         identity,
         authority,
-        chosen: Chosen::default(),
+        chosen: certificate.chosen(),
         token_server,
     };
     let relay = RunningRelay::start(&args.home.data, &section, trust, Listener::RelayAlone).await?;
     print!("{}", relay.addresses());
-    signals.received().await;
+    tokio::select! {
+        () = signals.received() => {}
+        never = certificate.follow() => match never {},
+    }
     relay.stop().await;
     Ok(ExitCode::SUCCESS)
 }

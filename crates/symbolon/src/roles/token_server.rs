@@ -16,6 +16,7 @@ use softtoken::address::{ServerName, ServerUrl};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::own_certificate::OwnCertificate;
 use super::{HomeArgs, Signals};
 use crate::config::Config;
 use crate::desk::{DeskListener, DeskSocket};
@@ -34,13 +35,17 @@ pub(crate) async fn run(args: RegistryArgs) -> Result<ExitCode> {
     let mut signals = Signals::watch()?;
     super::prepare(&args.home.data)?;
     let config = Config::load_or_create(&args.home.data)?;
-    let server = TokenServer::start(&args.home.data, &config, Chosen::default()).await?;
+    let certificate = OwnCertificate::of_token_server(&args.home.data, &config)?;
+    let server = TokenServer::start(&args.home.data, &config, certificate.chosen()).await?;
     println!(
         "{}desk socket      {}   (symbolon desk)",
         server.addresses(),
         socket(&args.home.data).display()
     );
-    signals.received().await;
+    tokio::select! {
+        () = signals.received() => {}
+        never = certificate.follow() => match never {},
+    }
     server.stop().await;
     Ok(ExitCode::SUCCESS)
 }

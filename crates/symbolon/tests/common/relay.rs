@@ -1,5 +1,6 @@
 //! A push relay as a process of its own, and a window on all that it reads and writes inside TLS.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -27,7 +28,7 @@ pub(crate) struct Relay(Child);
 impl Relay {
     /// With a certificate for the name by which it is dialled, and a log from this level on.
     #[track_caller]
-    pub(crate) fn start(home: &Home, pki: &Pki, dialled: SocketAddr, level: &str) -> Self {
+    pub(crate) fn start(home: &Home, pki: &Pki, dialled: impl Display, level: &str) -> Self {
         let identity = home.path("relay.pem");
         let pem = pem(&server_identity(pki, dialled));
         store::private_file::create(&identity, pem.as_bytes()).unwrap();
@@ -57,7 +58,7 @@ impl Drop for Relay {
     }
 }
 
-fn server_identity(pki: &Pki, dialled: SocketAddr) -> ServerIdentity {
+fn server_identity(pki: &Pki, dialled: impl Display) -> ServerIdentity {
     let name = address::ServerName::parse(&dialled.to_string()).unwrap();
     pki.issue_server(&[name]).unwrap()
 }
