@@ -14,7 +14,9 @@ mod common;
 
 use std::fs;
 use std::thread;
+use std::time::Duration;
 
+use common::apart::{Apart, import, registry, token_server};
 use common::phone::{PIN, Phone, activation_code, set_transfers};
 use common::radius::{Answer, Vpn};
 use common::terminal::Terminal;
@@ -259,6 +261,58 @@ fn phones_go_on_under_a_name_that_their_token_server_had_before() {
         up.stop();
         home = stays;
     }
+}
+
+#[test]
+fn a_gateway_that_runs_on_learns_the_name_that_its_token_server_got() {
+    let (tokens, server) = token_server();
+    let gateway = Apart::of(&tokens).enrolled(&tokens, "FGT0000000000042");
+    let running = gateway.start();
+    let token = import(&gateway, &tokens.issue(1)).remove(0);
+    let shown = gateway.home.user("alice", &token);
+    let phone = Phone::new(&tokens, "alice");
+    phone.add(&activation_code(&shown), "work").ok();
+    gateway.home.console("execute fortitoken-mobile poll").ok();
+    let at_gateway = free_port();
+    set_transfers(&gateway.home, at_gateway);
+    until("the token server knows the gateway's address", || {
+        let status = phone.app(&["transfer", "status", "work"]);
+        status.status.success()
+    });
+    // So long the gateway takes the names that it was told for all that there are.
+    thread::sleep(Duration::from_mins(1));
+
+    server.stop();
+    let (former, port) = (tokens.https, tokens.https.port());
+    let toml = tokens
+        .configuration()
+        .replace(
+            &format!("https://{former}"),
+            &format!("https://localhost:{port}"),
+        )
+        .replace(
+            "former-names = []",
+            &format!("former-names = [\"{former}\"]"),
+        );
+    fs::write(tokens.data().join("symbolon.toml"), toml).unwrap();
+    let server = Running::start(&mut registry(&tokens), &tokens);
+    let address = format!("https://{former}");
+    let wished = |address: &str, name: &str| {
+        let name = ServerName::parse(name).unwrap();
+        said_to_wish(&phone, address, name)
+    };
+    let said = |name: &str| wished(&address, name);
+    let own = format!("localhost:{port}");
+    let refused = said(&own).unwrap_err();
+    assert_eq!(refused.error.known(), Some(ServerError::Unavailable));
+    until("the gateway knows the name", || said(&own).is_ok());
+    assert!(said(&former.to_string()).is_ok());
+    // Now it has just been told: whoever names another one has nobody asked.
+    let forged = wished(&format!("https://127.0.0.1:{at_gateway}"), "localhost:1");
+    let forged = forged.unwrap_err().error.known();
+    assert_eq!(forged, Some(ServerError::ProofWrong));
+    server.stop();
+    running.stop();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use softtoken::address::ServerName;
 use softtoken::process::{Request, Response, TransferAddress, TransferAddressRequest};
 use softtoken::push::AnswerAddress;
 use store::gateway::{GatewayStore, Told};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::warn;
 
 use crate::push::Pushes;
@@ -25,15 +25,41 @@ const AGAIN_AFTER: Duration = Duration::from_secs(15);
 /// told it.
 const REMEMBERED: Duration = Duration::from_hours(1);
 
-/// The names under which the token server takes wishes; nothing before it said them.
-pub(super) type Names = Option<Arc<[ServerName]>>;
+/// How long the names that it told are all that there are. Anybody who reaches this unit may name another one, and
+/// has it asked no more often than this.
+const BELIEVED: Duration = Duration::from_mins(1);
 
-/// Tells what changes, until told to stop, and passes on the names that are told back.
+/// The names under which the token server takes wishes, as it told them.
+#[derive(Clone)]
+pub(super) struct Names {
+    names: Arc<[ServerName]>,
+    told: Instant,
+}
+
+impl Names {
+    /// All of them.
+    pub(super) fn all(&self) -> &[ServerName] {
+        &self.names
+    }
+
+    /// Whether it may have got this name since it was asked.
+    pub(super) fn may_lack(&self, name: &ServerName, now: Instant) -> bool {
+        !self.names.contains(name) && is_over(self.told, BELIEVED, now)
+    }
+}
+
+fn is_over(began: Instant, lasts: Duration, now: Instant) -> bool {
+    now.saturating_duration_since(began) >= lasts
+}
+
+/// Tells what changes, until told to stop, and passes on the names that are told back. Told again they are once
+/// somebody doubts that these are all.
 pub(super) async fn run(
     store: Arc<GatewayStore>,
     supply: Arc<Supply>,
     pushes: Arc<Pushes>,
-    names: watch::Sender<Names>,
+    names: watch::Sender<Option<Names>>,
+    doubts: Arc<Notify>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut told: Option<(Option<TransferAddress>, Instant)> = None;
@@ -41,10 +67,13 @@ pub(super) async fn run(
     let mut mark = store.is_transfer_address_told().await.ok();
     let was_told = mark.unwrap_or(true);
     let failures = Seldom::default();
+    let mut is_doubted = false;
     loop {
         let address = own(&store, &pushes);
         let is_known = match &told {
-            Some((told, at)) => *told == address && at.elapsed() < REMEMBERED,
+            Some((told, at)) => {
+                *told == address && !is_doubted && !is_over(*at, REMEMBERED, Instant::now())
+            }
             // A unit that never moved a token has nothing to tell; one that was stopped before it told that it
             // does so no more has.
             None => address.is_none() && !was_told,
@@ -53,8 +82,13 @@ pub(super) async fn run(
         if !is_known {
             match tell(&store, &supply, address.clone(), &mut mark).await {
                 Ok(own) => {
-                    names.send_replace(Some(own));
-                    told = Some((address, Instant::now()));
+                    let now = Instant::now();
+                    names.send_replace(Some(Names {
+                        names: own,
+                        told: now,
+                    }));
+                    told = Some((address, now));
+                    is_doubted = false;
                 }
                 Err(why) => {
                     pause = AGAIN_AFTER;
@@ -69,6 +103,11 @@ pub(super) async fn run(
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
+            // One that came while the names were told is about those of before.
+            () = doubts.notified(), if !is_doubted => {
+                let now = Instant::now();
+                is_doubted = told.as_ref().is_some_and(|(_, at)| is_over(*at, BELIEVED, now));
+            }
             () = stopped(&mut stop) => return,
         }
     }
@@ -126,5 +165,24 @@ async fn ask(
         },
         Ok(_) => Err("it answered another question".to_owned()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_name_is_doubted_once_the_names_are_no_longer_new() {
+        let [known, other] = ["tokens.example.org", "tokens.example.net"]
+            .map(|name| ServerName::parse(name).unwrap());
+        let told = Instant::now();
+        let names = Names {
+            names: [known.clone()].into(),
+            told,
+        };
+        assert!(!names.may_lack(&other, told));
+        assert!(names.may_lack(&other, told + BELIEVED));
+        assert!(!names.may_lack(&known, told + BELIEVED));
     }
 }

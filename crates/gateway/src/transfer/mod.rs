@@ -20,7 +20,7 @@ use https::body::{self, Limit};
 use softtoken::TRANSFER_PATH;
 use softtoken::transfer::TransferRequest;
 use store::gateway::GatewayStore;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::clock::NoEntropy;
@@ -42,13 +42,20 @@ pub(crate) fn start(
     stopping: &watch::Receiver<bool>,
 ) -> Result<(Router, Vec<JoinHandle<()>>), NoEntropy> {
     let (told, names) = watch::channel(None);
-    let wishes = Wishes::new(Arc::clone(store), Arc::clone(supply), names);
+    let doubts = Arc::new(Notify::new());
+    let wishes = Wishes::new(
+        Arc::clone(store),
+        Arc::clone(supply),
+        names,
+        Arc::clone(&doubts),
+    );
     let wishes = wishes.map_err(|_| NoEntropy)?;
     let router = Router::new()
         .route(TRANSFER_PATH, post(answer))
         .with_state(Arc::new(wishes));
     let (store, telling) = (Arc::clone(store), Arc::clone(supply));
-    let telling = address::run(store, telling, Arc::clone(pushes), told, stopping.clone());
+    let pushes = Arc::clone(pushes);
+    let telling = address::run(store, telling, pushes, told, doubts, stopping.clone());
     let (following, to_follow) = (Arc::clone(supply), stopping.clone());
     let tasks = vec![
         tokio::spawn(telling),

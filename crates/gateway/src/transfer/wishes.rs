@@ -17,7 +17,7 @@ use softtoken::transfer::{
 };
 use softtoken::{Echo, ServerError};
 use store::gateway::GatewayStore;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
@@ -35,7 +35,9 @@ pub(super) struct Wishes {
     store: Arc<GatewayStore>,
     supply: Arc<Supply>,
     /// What the token server is called: a wish for another one may have been handed on from there.
-    names: watch::Receiver<Names>,
+    names: watch::Receiver<Option<Names>>,
+    /// Told where it may have got another name since.
+    doubts: Arc<Notify>,
     nonces: Nonces,
     strangers: Strangers,
     refusals: Seldom,
@@ -61,12 +63,14 @@ impl Wishes {
     pub(super) fn new(
         store: Arc<GatewayStore>,
         supply: Arc<Supply>,
-        names: watch::Receiver<Names>,
+        names: watch::Receiver<Option<Names>>,
+        doubts: Arc<Notify>,
     ) -> Result<Self, NoRandom> {
         Ok(Self {
             store,
             supply,
             names,
+            doubts,
             nonces: Nonces::new()?,
             strangers: Strangers::new(),
             refusals: Seldom::default(),
@@ -108,8 +112,13 @@ impl Wishes {
             let cause = "the gateway has not heard of its token server yet: try again in a minute";
             return Err(TransferRefusal::new(ServerError::Unavailable, cause));
         };
+        if names.may_lack(&wish.server, Instant::now()) {
+            self.doubts.notify_one();
+            let cause = "the gateway does not know its token server by this name and asks it: try again in a minute";
+            return Err(TransferRefusal::new(ServerError::Unavailable, cause));
+        }
         let (token, strange) = (wish.token, ServerError::ProofWrong);
-        let proven = wish.prove(&names).map_err(|_| strange)?;
+        let proven = wish.prove(names.all()).map_err(|_| strange)?;
         let device = proven.device();
         let mut whose = self.whose(token, &proven, source).await?;
         if matches!(whose, Whose::Second | Whose::Next) && self.settled(token).await? {
