@@ -24,6 +24,7 @@ pub mod contents;
 pub mod device;
 mod disk;
 mod error;
+mod following;
 mod hearing;
 pub mod live;
 mod offer;

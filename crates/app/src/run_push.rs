@@ -3,13 +3,12 @@
 use crate::args::Push;
 use crate::contents::Contents;
 use crate::error::AppError;
-use crate::hearing::{Hearing, Line, Lost, News};
+use crate::hearing::{Hearing, Line, News};
 use crate::push::{PushFailure, Relay};
 use crate::run::Surroundings;
 use crate::screen;
 use softtoken::push::{Approval, Decision, LoginRequest, PushNumber, PushSession};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 
@@ -49,44 +48,42 @@ impl Logins<'_> {
     async fn next(
         &mut self,
         world: &mut Surroundings<'_>,
-    ) -> Result<(Arc<Line>, LoginRequest), AppError> {
+    ) -> Result<(Line, LoginRequest), AppError> {
         loop {
             let news = match self.later.pop_front() {
-                Some(news) => Some(news),
+                Some(news) => news,
                 None => self.hearing.next().await,
             };
             match news {
-                Some(News::Login(line, request)) => return Ok((line, *request)),
-                Some(News::Withdrawn(_)) => {}
-                Some(News::Clock(wrong)) => {
+                News::Login(line, request) => return Ok((line, *request)),
+                News::Withdrawn(_) => {}
+                News::Clock(wrong) => {
                     writeln!(world.out, "{wrong}. Set it, or your codes are refused.")?;
                 }
-                Some(News::Lost(lost)) if self.hearing.is_over() && self.later.is_empty() => {
-                    return Err(lost.why);
+                News::Lost(_, why) if self.hearing.is_in_vain() && self.later.is_empty() => {
+                    return Err(why);
                 }
-                Some(News::Lost(Lost { server, why })) => writeln!(
+                News::Lost(server, why) => writeln!(
                     world.notes,
                     "Logins of {server} are not heard: {why}. {}",
                     why.next_step()
                 )?,
-                None => return Err(PushFailure::Nothing.into()),
+                News::Back(server) => writeln!(world.notes, "Logins of {server} are heard now.")?,
             }
         }
     }
 
     /// Until a login needs no answer any more. Others that come wait for their turn.
     async fn withdrawn(&mut self, shown: PushSession) {
-        while let Some(news) = self.hearing.next().await {
-            match news {
+        loop {
+            match self.hearing.next().await {
                 News::Withdrawn(session) if session == shown => return,
                 News::Withdrawn(session) => self.later.retain(
                     |news| !matches!(news, News::Login(_, request) if request.session == session),
                 ),
-                News::Login(..) | News::Clock(_) | News::Lost(_) => self.later.push_back(news),
+                news => self.later.push_back(news),
             }
         }
-        // No relay is left: what is shown ends by its time.
-        std::future::pending::<()>().await;
     }
 }
 
@@ -141,7 +138,18 @@ async fn converse(
             () = logins.withdrawn(request.session) => End::Over("It waits no longer."),
         };
         match end {
-            End::Said(decision) => answer(&line, &request, decision, world).await?,
+            End::Said(decision) => match answer(&line, &request, decision, world).await {
+                Ok(()) => {}
+                // It is asked again: the person may try once more.
+                Err(AppError::Push(why)) if !once => {
+                    let why = AppError::from(why);
+                    writeln!(world.notes, "{why}. {}", why.next_step())?;
+                    logins
+                        .later
+                        .push_front(News::Login(line, Box::new(request)));
+                }
+                Err(error) => return Err(error),
+            },
             End::Over(why) => writeln!(world.out, "\n{why}")?,
         }
         if once {

@@ -23,6 +23,7 @@ use common::terminal::Terminal;
 use common::wishes::{posted, server_name};
 use common::{Home, PASSWORD, Running, free_port, until};
 use ident::TokenSerial;
+use rustix::process::Signal;
 use softtoken::ServerError;
 use softtoken::address::ServerName;
 use softtoken::transfer::{
@@ -161,6 +162,46 @@ fn logins_of_both_are_heard_and_one_that_is_away_silences_no_other() {
     club.up.stop();
     assert_eq!(approved(&work, &phone), Answer::Accept);
     work.up.stop();
+}
+
+/// By the command that waits for logins, and asks for the number of each.
+#[track_caller]
+fn approved_at(organisation: &Organisation, push: &mut Terminal) {
+    let answer = pushed(organisation, |number| {
+        push.expect("Login request");
+        push.type_in(&format!("{number}\r"));
+        push.expect("Approved");
+    });
+    assert_eq!(answer, Answer::Accept);
+}
+
+#[test]
+fn a_command_that_waits_hears_relays_again_that_were_away() {
+    let World { work, club, phone } = World::new();
+    let mut push = Terminal::open(&mut phone.command(&["push"]));
+    for organisation in [&work, &club] {
+        approved_at(organisation, &mut push);
+    }
+    // All of them are away, and it goes on.
+    let stopped = [work, club].map(|Organisation { home, up, port }| {
+        up.stop();
+        push.expect("are not heard");
+        (home, port)
+    });
+    let _homes = stopped.map(|(home, port)| {
+        let up = Running::up(&home);
+        let organisation = Organisation { home, up, port };
+        push.expect("are heard now");
+        approved_at(&organisation, &mut push);
+        organisation.up.stop();
+        push.expect("are not heard");
+        organisation.home
+    });
+    // One that hears nobody when it begins has nothing to wait for.
+    let refused = phone.app(&["push"]).refused();
+    assert!(refused.contains("cannot be reached"), "{refused}");
+    push.send(Signal::TERM);
+    assert!(!push.ended().success());
 }
 
 #[test]

@@ -3,20 +3,14 @@
 use super::desk::Pushing;
 use crate::activation::Receipts;
 use crate::contents::{Contents, ReceiptState};
-use crate::error::AppError;
-use crate::push::{Heard, PushFailure, Relay};
+use crate::following::{Followed, Following};
+use crate::push::{Heard, Relay};
 use softtoken::device::AnswerHash;
 use softtoken::push::{Decision, LoginRequest, PushSession};
 use std::convert::Infallible;
-use std::time::Duration;
+use std::sync::Arc;
 use tokio::join;
 use tokio::sync::mpsc::{Receiver, Sender};
-use tokio::time::sleep;
-
-/// How soon a relay that is away is asked again: a login waits for a minute.
-const AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// A stream that ended is opened again at once, but not in a circle.
-const REOPEN_AFTER: Duration = Duration::from_millis(500);
 
 /// What the attendant tells the screen.
 pub(super) enum News {
@@ -74,44 +68,28 @@ impl Attendant<'_> {
     }
 
     async fn hear(&self, mut said: Receiver<Said>) -> Infallible {
+        let mut following = Following::new(&self.contents, self.now_unix);
         loop {
-            let error = self.connected(&mut said).await;
-            let why = format!("{error}. {}", error.next_step());
-            self.tell(News::Pushing(Pushing::Off(why))).await;
-            if is_for_good(&error) {
-                std::future::pending::<()>().await;
-            }
-            sleep(AGAIN_AFTER).await;
-        }
-    }
-
-    /// From finding the relay until it is lost.
-    async fn connected(&self, said: &mut Receiver<Said>) -> AppError {
-        let relay = match Relay::find(&self.contents, (self.now_unix)()).await {
-            Ok(relay) => relay,
-            Err(error) => return error,
-        };
-        let wrong = relay.clock_error().map(|error| error.to_string());
-        self.tell(News::Clock(wrong)).await;
-        loop {
-            if let Err(error) = self.listen(&relay, said).await {
-                return error;
-            }
-            sleep(REOPEN_AFTER).await;
-        }
-    }
-
-    /// Until the stream ends.
-    async fn listen(&self, relay: &Relay, said: &mut Receiver<Said>) -> Result<(), AppError> {
-        let mut requests = relay.listen(&self.contents).await?;
-        self.tell(News::Pushing(Pushing::On)).await;
-        loop {
+            // What is said while the relay is away waits for it.
+            let relay = following.open_relay();
             tokio::select! {
-                heard = requests.next(&self.contents, self.now_unix) => match heard? {
-                    Some(heard) => self.pass_on(relay, heard).await,
-                    None => return Ok(()),
-                },
-                Some(said) = said.recv() => self.answer(relay, &said).await,
+                followed = following.next() => self.followed(followed).await,
+                Some((said, relay)) = said_to(&mut said, relay) => self.answer(&relay, &said).await,
+            }
+        }
+    }
+
+    async fn followed(&self, followed: Followed) {
+        match followed {
+            Followed::Found(relay) => {
+                let wrong = relay.clock_error().map(|error| error.to_string());
+                self.tell(News::Clock(wrong)).await;
+            }
+            Followed::Open => self.tell(News::Pushing(Pushing::On)).await,
+            Followed::Heard(relay, heard) => self.pass_on(&relay, heard).await,
+            Followed::Away(error) | Followed::Over(error) => {
+                let why = format!("{error}. {}", error.next_step());
+                self.tell(News::Pushing(Pushing::Off(why))).await;
             }
         }
     }
@@ -148,10 +126,11 @@ impl Attendant<'_> {
     }
 }
 
-/// Asking again changes nothing.
-fn is_for_good(error: &AppError) -> bool {
-    matches!(
-        error,
-        AppError::Push(PushFailure::NoServer | PushFailure::NoRelay)
-    )
+/// What is said next, with the relay that it goes to; nothing while there is none.
+async fn said_to(
+    said: &mut Receiver<Said>,
+    relay: Option<Arc<Relay>>,
+) -> Option<(Said, Arc<Relay>)> {
+    let relay = relay?;
+    Some((said.recv().await?, relay))
 }

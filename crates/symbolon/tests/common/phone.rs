@@ -66,7 +66,8 @@ impl Phone {
         said
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    /// The app, whose owner types no PIN.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = self.at_hand(words);
         command.arg("--pin-file").arg(self.directory.join("pin"));
         command
