@@ -112,6 +112,11 @@ pub struct Push {
     #[arg(long)]
     pub not_me: bool,
 
+    /// Answer logins for this token alone, by its name or serial; where tokens of several token servers are here, an
+    /// answer without a question needs it
+    #[arg(long, value_name = "NAME")]
+    pub token: Option<String>,
+
     /// End after the first login
     #[arg(long)]
     pub once: bool,

@@ -331,6 +331,13 @@ fn push_step(error: &PushFailure) -> String {
             "Log in with the code: `symbolon app code`. The administrator switches pushes on."
                 .to_owned()
         }
+        PushFailure::SeveralServers(tokens) => {
+            let names: Vec<_> = tokens.iter().map(|name| format!("\"{name}\"")).collect();
+            format!("Name its token with --token: {}.", names.join(", "))
+        }
+        PushFailure::NotIssued(_) => {
+            "`symbolon app list` shows the serials of those that are.".to_owned()
+        }
         PushFailure::Connection(error) => registry_step(error).to_owned(),
         PushFailure::Refused(error) => match error.known() {
             Some(known) => format!("{} {}", known.cause(), known.next_step()),

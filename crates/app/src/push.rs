@@ -1,7 +1,7 @@
 //! Logins that wait for the person's word: fetched at the push relay, shown, answered.
 
 use crate::activation::{MAX_CLOCK_OFFSET_S, app_version};
-use crate::contents::{Contents, Server, Trust};
+use crate::contents::{Contents, Server, TokenName, Trust};
 use crate::error::AppError;
 use crate::registry::{Registry, RegistryError};
 use aws_lc_rs::rand;
@@ -38,6 +38,12 @@ pub enum PushFailure {
     /// The token server names none.
     #[error("the token server names no push relay")]
     NoRelay,
+    /// An answer without a question, and tokens of several token servers: the names of all tokens that it may mean.
+    #[error("tokens of several token servers are here, and nothing says whose login is meant")]
+    SeveralServers(Vec<TokenName>),
+    /// A token of another issuer.
+    #[error("{0} is not a token server's: no login asks for it")]
+    NotIssued(TokenName),
     /// The relay or the gateway cannot be reached, or answers something else.
     #[error("pushes: {0}")]
     Connection(#[from] RegistryError),

@@ -7,6 +7,7 @@ use crate::hearing::{Hearing, Line, News};
 use crate::push::{PushFailure, Relay};
 use crate::run::Surroundings;
 use crate::screen;
+use ident::TokenSerial;
 use softtoken::push::{Approval, Decision, LoginRequest, PushNumber, PushSession};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,8 +23,14 @@ pub(crate) async fn run(
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
     let decision = decided(&push)?;
+    let token = push.token.as_deref().map(|name| issued(contents, name));
+    let token = token.transpose()?;
+    if decision.is_some() && token.is_none() {
+        refuse_choice(contents)?;
+    }
     let mut logins = Logins {
         hearing: Hearing::begin(contents, world.now_unix)?,
+        token,
         later: VecDeque::new(),
     };
     match decision {
@@ -40,6 +47,8 @@ pub(crate) async fn run(
 /// The logins that wait, and what was heard while another was shown.
 struct Logins<'a> {
     hearing: Hearing<'a>,
+    /// For which token alone, if it was said.
+    token: Option<TokenSerial>,
     later: VecDeque<News>,
 }
 
@@ -55,7 +64,14 @@ impl Logins<'_> {
                 None => self.hearing.next().await,
             };
             match news {
-                News::Login(line, request) => return Ok((line, *request)),
+                News::Login(line, request) if self.is_meant(&request) => {
+                    return Ok((line, *request));
+                }
+                News::Login(_, request) => writeln!(
+                    world.notes,
+                    "A login for {} waits, too: it is passed over.",
+                    request.token
+                )?,
                 News::Withdrawn(_) => {}
                 News::Clock(wrong) => {
                     writeln!(world.out, "{wrong}. Set it, or your codes are refused.")?;
@@ -73,6 +89,10 @@ impl Logins<'_> {
         }
     }
 
+    fn is_meant(&self, request: &LoginRequest) -> bool {
+        self.token.is_none_or(|token| token == request.token)
+    }
+
     /// Until a login needs no answer any more. Others that come wait for their turn.
     async fn withdrawn(&mut self, shown: PushSession) {
         loop {
@@ -85,6 +105,23 @@ impl Logins<'_> {
             }
         }
     }
+}
+
+/// The token that is meant by a name or a serial.
+fn issued(contents: &Contents, name: &str) -> Result<TokenSerial, AppError> {
+    let token = contents.token(name)?;
+    let not_issued = || PushFailure::NotIssued(token.name().clone());
+    Ok(token.serial().ok_or_else(not_issued)?)
+}
+
+/// Whoever answers without being asked cannot tell whose login comes first.
+fn refuse_choice(contents: &Contents) -> Result<(), AppError> {
+    if contents.is_of_several_servers() {
+        let issued = contents.tokens().iter().filter(|it| it.serial().is_some());
+        let names = issued.map(|token| token.name().clone()).collect();
+        return Err(PushFailure::SeveralServers(names).into());
+    }
+    Ok(())
 }
 
 fn show(

@@ -123,11 +123,12 @@ fn pushed(organisation: &Organisation, approve: impl FnOnce(&str)) -> Answer {
     })
 }
 
-/// The same, by the command.
+/// The same, by the command, which is told for which token.
 #[track_caller]
-fn approved(organisation: &Organisation, phone: &Phone) -> Answer {
+fn approved(organisation: &Organisation, phone: &Phone, token: &str) -> Answer {
     pushed(organisation, |number| {
-        phone.app(&["push", "--approve", number]).ok();
+        let push = ["push", "--approve", number, "--token", token];
+        phone.app(&push).ok();
     })
 }
 
@@ -156,12 +157,47 @@ fn the_screen_shows_logins_of_both_and_answers_each_where_it_came_from() {
 #[test]
 fn logins_of_both_are_heard_and_one_that_is_away_silences_no_other() {
     let World { work, club, phone } = World::new();
-    for organisation in [&work, &club] {
-        assert_eq!(approved(organisation, &phone), Answer::Accept);
+    for (organisation, token) in [(&work, "work"), (&club, "club")] {
+        assert_eq!(approved(organisation, &phone, token), Answer::Accept);
     }
     club.up.stop();
-    assert_eq!(approved(&work, &phone), Answer::Accept);
+    assert_eq!(approved(&work, &phone, "work"), Answer::Accept);
     work.up.stop();
+}
+
+#[test]
+fn an_answer_without_a_question_reaches_the_login_of_the_token_that_it_names() {
+    let World { work, club, phone } = World::new();
+    for answer in ["--approve", "--deny", "--not-me"] {
+        let refused = phone.app(&["push", answer]).refused();
+        let choices = "--token: \"work\", \"club\"";
+        assert!(refused.contains(choices), "{refused}");
+    }
+    let club_serial = phone.contents().token("club").unwrap().mark().to_owned();
+    // The club's login waits first, and goes on waiting.
+    let answer = pushed(&club, |number| {
+        let at_work = pushed(&work, |number| {
+            let push = ["push", "--approve", number, "--token", "work"];
+            let said = phone.app(&push);
+            assert!(said.status.success(), "{said:?}");
+            assert!(!said.out.contains(&club_serial), "{said:?}");
+        });
+        assert_eq!(at_work, Answer::Accept);
+        let push = ["push", "--approve", number, "--token", &club_serial];
+        phone.app(&push).ok();
+    });
+    assert_eq!(answer, Answer::Accept);
+    // What is passed over is said, also where each login is asked about.
+    let answer = pushed(&club, |number| {
+        let mut push = Terminal::open(&mut phone.command(&["push", "--token", "work"]));
+        push.expect(&format!("A login for {club_serial} waits, too"));
+        approved_at(&work, &mut push);
+        let push = ["push", "--approve", number, "--token", "club"];
+        phone.app(&push).ok();
+    });
+    assert_eq!(answer, Answer::Accept);
+    work.up.stop();
+    club.up.stop();
 }
 
 /// By the command that waits for logins, and asks for the number of each.

@@ -18,16 +18,26 @@ impl Contents {
     /// The contents, a part for each token server: the device, that server and its tokens with their receipts. Without
     /// tokens of any, the contents as they are.
     pub fn parts(&self) -> Result<Vec<Self>, StoredError> {
+        let urls = self.urls();
+        if urls.is_empty() {
+            return Ok(vec![self.twin()?]);
+        }
+        urls.into_iter().map(|url| self.part_of(url)).collect()
+    }
+
+    /// Whether tokens of more than one token server are here.
+    pub fn is_of_several_servers(&self) -> bool {
+        self.urls().len() > 1
+    }
+
+    fn urls(&self) -> Vec<&ServerUrl> {
         let mut urls: Vec<&ServerUrl> = Vec::new();
         for server in self.servers() {
             if !urls.contains(&&server.url) {
                 urls.push(&server.url);
             }
         }
-        if urls.is_empty() {
-            return Ok(vec![self.twin()?]);
-        }
-        urls.into_iter().map(|url| self.part_of(url)).collect()
+        urls
     }
 
     /// The token server for a typed code, which does not name one: nothing where none is known, or several are. A code
