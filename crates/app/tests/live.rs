@@ -193,7 +193,7 @@ impl World {
         self.done(effect)
     }
 
-    /// What a token server or a gateway has said.
+    /// What a token server or a gateway has said, or what is not known to have reached one.
     fn answer(&mut self, what: &str, rest: &str) {
         let now_unix = self.sight.now_unix;
         let about = || {
@@ -231,6 +231,10 @@ impl World {
                     _ => ReceiptState::Confirmed,
                 };
                 self.contents.settle_receipt(&receipt.answer_hash, state);
+            }
+            "unsent" => {
+                let tokens = [TokenSerial::mobile([rest.parse().unwrap(); 5])];
+                self.desk().unsent(&tokens, now_unix);
             }
             "unadded" => self.desk().not_added(rest.to_owned(), now_unix),
             "stands" => {
@@ -342,8 +346,8 @@ impl World {
                 format!("= move {token} to {place}\n")
             }
             Effect::Remove(token) => {
-                self.contents.remove(token.as_str()).unwrap();
-                self.desk().removed(&token, now_unix);
+                let removed = self.contents.remove(token.as_str()).unwrap();
+                self.desk().removed(&removed, now_unix);
                 format!("= remove {token}\n")
             }
             Effect::Add => format!("= add {}\n", self.desk().offer().as_str()),

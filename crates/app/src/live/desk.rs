@@ -12,6 +12,7 @@ use super::search::matches;
 use crate::contents::{Contents, TakenIn, Token, TokenName};
 use crate::pin::Pin;
 use crate::transfer::Answered;
+use ident::TokenSerial;
 use otp::{Kind, Step};
 use softtoken::push::{Decision, LoginRequest, PushSession};
 use softtoken::transfer::Action;
@@ -303,6 +304,14 @@ impl Desk {
         self.notice = Some(Notice::bad(why, now_unix));
     }
 
+    /// The relays of these tokens are asked anew: what became of an answer that was on its way is not known.
+    pub fn unsent(&mut self, tokens: &[TokenSerial], now_unix: u64) {
+        if self.logins.unsent(tokens) {
+            let told = "Whether the answer to the login arrived is not known. Answer again.";
+            self.notice = Some(Notice::bad(told, now_unix));
+        }
+    }
+
     /// How it stands with logins has changed.
     pub fn set_pushing(&mut self, pushing: Pushing) {
         self.pushes = pushing;
@@ -335,9 +344,13 @@ impl Desk {
         self.back();
     }
 
-    /// A token is deleted, and the vault knows.
-    pub fn removed(&mut self, token: &TokenName, now_unix: u64) {
-        self.notice = Some(Notice::good(format!("{token} is deleted."), now_unix));
+    /// A token is deleted, and the vault knows. Its logins are not this device's any more.
+    pub fn removed(&mut self, token: &Token, now_unix: u64) {
+        if let Some(serial) = token.serial() {
+            self.logins.gone_with(&serial);
+        }
+        let told = format!("{} is deleted.", token.name());
+        self.notice = Some(Notice::good(told, now_unix));
         self.back();
     }
 

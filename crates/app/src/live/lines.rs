@@ -3,7 +3,7 @@
 
 use super::attendant::{Attendant, News, Said};
 use super::desk::Pushing;
-use crate::contents::{Contents, Token};
+use crate::contents::{Contents, OwedReceipt, Server, Token};
 use crate::error::AppError;
 use crate::vault::VaultError;
 use ident::TokenSerial;
@@ -20,9 +20,10 @@ const ON_THE_WAY: usize = 32;
 pub(super) struct Lines<'a>(Vec<Line<'a>>);
 
 struct Line<'a> {
-    /// Its token server, for people.
-    server: String,
+    server: Option<Server>,
     tokens: Vec<TokenSerial>,
+    /// Receipts that are sent on it until they are settled.
+    receipts: Vec<OwedReceipt>,
     attending: Pin<Box<dyn Future<Output = Infallible> + Send + 'a>>,
     news: Receiver<News>,
     said: Sender<Said>,
@@ -38,6 +39,26 @@ impl<'a> Lines<'a> {
         let parts = contents.parts().map_err(VaultError::from)?;
         let lines = parts.into_iter().map(|part| Line::open(part, now_unix));
         Ok(Self(lines.collect()))
+    }
+
+    /// Opens those anew whose tokens are others now; the rest goes on, with the answers that are on their way there.
+    /// Gives the tokens whose answers are not on their way any more.
+    pub(super) fn reopen(
+        &mut self,
+        contents: &Contents,
+        now_unix: &'a (dyn Fn() -> u64 + Sync),
+    ) -> Result<Vec<TokenSerial>, AppError> {
+        let parts = contents.parts().map_err(VaultError::from)?;
+        let mut before = std::mem::take(&mut self.0);
+        let lines =
+            parts.into_iter().map(
+                |part| match before.iter().position(|line| line.serves(&part)) {
+                    Some(at) => before.swap_remove(at),
+                    None => Line::open(part, now_unix),
+                },
+            );
+        self.0 = lines.collect();
+        Ok(before.into_iter().flat_map(|line| line.tokens).collect())
     }
 
     /// What is heard next; how it stands with logins and with the clock, of all lines together.
@@ -66,6 +87,11 @@ impl<'a> Lines<'a> {
                     let wrong = self.0.iter().find_map(|line| line.clock.clone());
                     return Poll::Ready(News::Clock(wrong));
                 }
+                Poll::Ready(News::Settled(receipt, state)) => {
+                    let receipts = &mut self.0[at].receipts;
+                    receipts.retain(|owed| owed.answer_hash != receipt);
+                    return Poll::Ready(News::Settled(receipt, state));
+                }
                 Poll::Ready(news) => return Poll::Ready(news),
                 Poll::Pending => {}
             }
@@ -75,7 +101,7 @@ impl<'a> Lines<'a> {
 
     fn pushing(&self) -> Pushing {
         let lines = self.0.iter();
-        let lines: Vec<_> = lines.map(|it| (&*it.server, &it.pushing)).collect();
+        let lines: Vec<_> = lines.map(|it| (it.name(), &it.pushing)).collect();
         together(&lines)
     }
 }
@@ -103,22 +129,38 @@ impl<'a> Line<'a> {
     fn open(part: Contents, now_unix: &'a (dyn Fn() -> u64 + Sync)) -> Self {
         let (news_sender, news) = channel(ON_THE_WAY);
         let (said, said_receiver) = channel(ON_THE_WAY);
-        let server = part.server().map(|server| server.url.name().to_string());
-        let tokens = part.tokens().iter().filter_map(Token::serial).collect();
+        let server = part.server().cloned();
+        let tokens = serials(&part);
+        let receipts = part.owed_receipts().to_vec();
         let attendant = Attendant {
             contents: part,
             news: news_sender,
             now_unix,
         };
         Self {
-            server: server.unwrap_or_default(),
+            server,
             tokens,
+            receipts,
             attending: Box::pin(attendant.attend(said_receiver)),
             news,
             said,
             pushing: Pushing::Connecting,
             clock: None,
         }
+    }
+
+    /// Its token server, for people.
+    fn name(&self) -> &str {
+        let server = self.server.as_ref();
+        server.map_or("", |server| server.url.name().as_str())
+    }
+
+    /// Whether it was opened for what this part has. A token that came again owes another receipt.
+    fn serves(&self, part: &Contents) -> bool {
+        let mut owed = part.owed_receipts().iter();
+        self.server.as_ref() == part.server()
+            && self.tokens == serials(part)
+            && owed.all(|receipt| self.receipts.contains(receipt))
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<News> {
@@ -133,9 +175,110 @@ impl<'a> Line<'a> {
     }
 }
 
+/// In an order of their own: that of the list is changed by hand.
+fn serials(part: &Contents) -> Vec<TokenSerial> {
+    let mut serials: Vec<_> = part.tokens().iter().filter_map(Token::serial).collect();
+    serials.sort_unstable();
+    serials
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use crate::contents::{NewToken, Origin, ReceiptState, TokenName, Trust};
+    use crate::device::Device;
+    use otp::{Parameters, Seed};
+    use softtoken::IssuerName;
+    use softtoken::address::ServerUrl;
+    use softtoken::device::AnswerHash;
+    use softtoken::link::SpkiPin;
+
+    fn server(name: &str) -> Server {
+        Server {
+            url: ServerUrl::parse(&format!("https://{name}.example.org")).unwrap(),
+            trust: Trust::Pin(SpkiPin::of_spki(name.as_bytes())),
+        }
+    }
+
+    /// Takes a token in, as one of this server that came by its code.
+    fn arrives(contents: &mut Contents, number: u8, of: &str) {
+        let serial = TokenSerial::mobile([number; 5]);
+        let token = NewToken {
+            name: TokenName::from(serial),
+            origin: Origin::Issued {
+                serial,
+                server: server(of),
+            },
+            issuer: IssuerName::parse("Example").unwrap(),
+            seed: Seed::from_bytes(vec![number; 20].into()).unwrap(),
+            parameters: Parameters::default(),
+            pin_policy: None,
+            counter: 0,
+            added_unix: 0,
+        };
+        contents.put(token).unwrap();
+        contents.owe_receipt(OwedReceipt {
+            token: serial,
+            answer_hash: AnswerHash::from_bytes([number; 32]),
+            server: server(of),
+        });
+        contents.remember_server(server(of));
+    }
+
+    /// Which lines went on, as they stood.
+    fn stand(lines: &Lines<'_>) -> Vec<(String, Pushing)> {
+        let lines = lines.0.iter();
+        let mut stand: Vec<_> = lines
+            .map(|line| (line.name().to_owned(), line.pushing.clone()))
+            .collect();
+        stand.sort_by(|one, other| one.0.cmp(&other.0));
+        stand
+    }
+
+    #[test]
+    fn lines_of_other_token_servers_go_on_when_a_token_comes_or_goes() {
+        let now_unix = || 0;
+        let mut contents = Contents::new(Device::generate().unwrap());
+        arrives(&mut contents, 1, "work");
+        arrives(&mut contents, 2, "club");
+        let mut lines = Lines::open(&contents, &now_unix).unwrap();
+        for line in &mut lines.0 {
+            line.pushing = Pushing::On;
+        }
+        let at = |work: Pushing, club: Pushing| {
+            let [work, club] = [("work", work), ("club", club)]
+                .map(|(name, stand)| (format!("{name}.example.org"), stand));
+            vec![club, work]
+        };
+
+        // What another order, a name or a settled receipt changes, a relay has nothing to do with.
+        contents.move_to("FTKMOB0101010101", 1).unwrap();
+        let settled = AnswerHash::from_bytes([1; 32]);
+        contents.settle_receipt(&settled, ReceiptState::Confirmed);
+        assert_eq!(lines.reopen(&contents, &now_unix).unwrap(), []);
+        assert_eq!(stand(&lines), at(Pushing::On, Pushing::On));
+
+        arrives(&mut contents, 3, "club");
+        let club = [2, 3].map(|number| TokenSerial::mobile([number; 5]));
+        assert_eq!(lines.reopen(&contents, &now_unix).unwrap(), club[..1]);
+        assert_eq!(stand(&lines), at(Pushing::On, Pushing::Connecting));
+
+        // The same serial with another secret.
+        let again = OwedReceipt {
+            token: club[0],
+            answer_hash: AnswerHash::from_bytes([9; 32]),
+            server: server("club"),
+        };
+        contents.owe_receipt(again);
+        assert_eq!(lines.reopen(&contents, &now_unix).unwrap(), club);
+
+        contents.remove(club[0].as_str()).unwrap();
+        contents.remove(club[1].as_str()).unwrap();
+        assert_eq!(lines.reopen(&contents, &now_unix).unwrap(), club);
+        let only = ("work.example.org".to_owned(), Pushing::On);
+        assert_eq!(stand(&lines), [only]);
+    }
 
     #[test]
     fn logins_that_do_not_come_are_told_with_their_token_server() {

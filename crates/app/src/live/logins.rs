@@ -1,6 +1,7 @@
 //! Logins that wait for the person's word: one is shown, the others wait behind it.
 
 use super::key::Key;
+use ident::TokenSerial;
 use softtoken::push::{Approval, Decision, LoginRequest, PushNumber, PushSession};
 use std::collections::VecDeque;
 
@@ -204,6 +205,24 @@ impl Logins {
         if let Some(login) = waiting.find(|login| login.request.session == session) {
             login.progress = Progress::Asked;
         }
+    }
+
+    /// Answers that were on their way for logins of these tokens are not any more: the person may answer again. Says
+    /// whether there were any.
+    pub(super) fn unsent(&mut self, tokens: &[TokenSerial]) -> bool {
+        let mut any = false;
+        for login in &mut self.waiting {
+            if login.progress == Progress::Sent && tokens.contains(&login.request.token) {
+                login.progress = Progress::Asked;
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Takes out those of a token.
+    pub(super) fn gone_with(&mut self, token: &TokenSerial) {
+        self.waiting.retain(|login| login.request.token != *token);
     }
 
     /// Takes out what is too late; says whether the one that was shown went with it.

@@ -446,8 +446,7 @@ impl<'a> Open<'a> {
             }
         };
         self.desk.added(taken_in, now_unix());
-        self.lines = Lines::open(&self.vault.contents, now_unix)?;
-        Ok(())
+        self.reopen(now_unix)
     }
 
     fn remove(
@@ -455,11 +454,16 @@ impl<'a> Open<'a> {
         token: &TokenName,
         now_unix: &'a (dyn Fn() -> u64 + Sync),
     ) -> Result<(), AppError> {
-        self.vault.contents.remove(token.as_str())?;
+        let removed = self.vault.contents.remove(token.as_str())?;
         self.vault.save()?;
-        self.desk.removed(token, now_unix());
-        // Its logins are not this device's any more.
-        self.lines = Lines::open(&self.vault.contents, now_unix)?;
+        self.desk.removed(&removed, now_unix());
+        self.reopen(now_unix)
+    }
+
+    /// Tells the relays what is here now.
+    fn reopen(&mut self, now_unix: &'a (dyn Fn() -> u64 + Sync)) -> Result<(), AppError> {
+        let dropped = self.lines.reopen(&self.vault.contents, now_unix)?;
+        self.desk.unsent(&dropped, now_unix());
         Ok(())
     }
 }
