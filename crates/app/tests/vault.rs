@@ -434,6 +434,8 @@ fn a_proof_that_is_left_has_used_up_its_try_and_what_is_saved_meanwhile_is_kept(
     vault.contents = Contents::new(Device::generate().unwrap());
     vault.save().unwrap();
     let id = vault.contents.device.registration_id();
+    // What is not saved stays so.
+    vault.contents = Contents::new(Device::generate().unwrap());
     vault.end_proof(proof.verdict().unwrap()).unwrap();
     drop(vault);
     let vault = machine.open("135790").unwrap();

@@ -354,9 +354,9 @@ impl<'a> Session<'a> {
             (State::Open(open), AppError::Contents(error)) => {
                 open.desk.failed(error.to_string(), now_unix);
             }
-            (state, error) => {
+            (_, error) => {
                 let told = format!("Nothing was changed: {error}. {}", error.next_step());
-                *state = State::Locked(Lock::new(Some(told)));
+                self.lock(Lock::new(Some(told)));
             }
         }
     }
@@ -545,5 +545,104 @@ impl Signals {
             _ = interrupt.recv() => {}
             _ = hangup.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and this one touches files"
+)]
+mod tests {
+    use super::*;
+    use crate::contents::{Contents, NewToken, Origin, Server, Trust};
+    use crate::device::Device;
+    use crate::transfer::Answered;
+    use crate::vault::Effort;
+    use ident::TokenSerial;
+    use otp::{Parameters, Seed};
+    use softtoken::IssuerName;
+    use softtoken::address::ServerUrl;
+    use softtoken::link::SpkiPin;
+    use softtoken::transfer::Standing;
+
+    const CHEAP: Effort = Effort {
+        memory_kib: 8,
+        passes: 1,
+        lanes: 1,
+    };
+
+    fn contents() -> Contents {
+        let serial = TokenSerial::mobile([1; 5]);
+        let server = Server {
+            url: ServerUrl::parse("https://tokens.example.org").unwrap(),
+            trust: Trust::Pin(SpkiPin::of_spki(b"a key")),
+        };
+        let mut contents = Contents::new(Device::generate().unwrap());
+        let token = NewToken {
+            name: TokenName::parse("work").unwrap(),
+            origin: Origin::Issued { serial, server },
+            issuer: IssuerName::parse("Example").unwrap(),
+            seed: Seed::from_bytes(vec![1; 20].into()).unwrap(),
+            parameters: Parameters::default(),
+            pin_policy: None,
+            counter: 0,
+            added_unix: 0,
+        };
+        contents.put(token).unwrap();
+        contents
+    }
+
+    /// Types a PIN before a transfer; what the screen wishes then.
+    fn proves(open: &mut Open<'_>, pin: &str) -> Option<Effect> {
+        let contents = &open.vault.contents;
+        let name = contents.tokens()[0].name().clone();
+        open.desk.key(Key::Char('t'), contents, 0);
+        let here = Answered::Stands(Standing::None);
+        open.desk.stands(&name, here, 0);
+        open.desk.key(Key::Char('m'), contents, 0);
+        for digit in pin.chars() {
+            open.desk.key(Key::Char(digit), contents, 0);
+        }
+        open.desk.key(Key::Enter, contents, 0)
+    }
+
+    #[test]
+    fn a_disk_that_fails_closes_the_vault_only_once_the_pin_that_is_tried_has_its_verdict() {
+        let home = tempfile::tempdir().unwrap();
+        let places = Places {
+            data: home.path().join("data"),
+            secrets: home.path().join("secrets"),
+            machine_id: home.path().join("machine-id"),
+        };
+        let Found::Nothing(empty) = Folder::lock(places.clone()).unwrap().look().unwrap() else {
+            panic!("a vault before it was made");
+        };
+        let pin = Pin::parse("135790").unwrap();
+        let vault = empty.create(&pin, CHEAP, contents()).unwrap();
+        let now_unix = || 0;
+        let live = Live::default();
+        let mut open = Box::new(Open::new(vault, live, &now_unix).unwrap());
+        let Some(Effect::Prove(_)) = proves(&mut open, "135790") else {
+            panic!("no PIN is tried");
+        };
+        let mut session = Session {
+            live,
+            places,
+            now_unix: &now_unix,
+            sight: Sight {
+                now_unix: 0,
+                zone: TimeZone::UTC,
+                colours: colours(),
+            },
+            state: State::Open(open),
+        };
+        session.not_changed(io::Error::other("the disk is full").into());
+        let State::Closing(lock, _) = session.state else {
+            panic!("the verdict is dropped");
+        };
+        assert!(lock.told().unwrap().contains("the disk is full"));
     }
 }

@@ -197,11 +197,9 @@ impl Folder {
 
     /// Reads the vault. One whose tries are used up is wiped.
     pub fn look(self) -> Result<Found, VaultError> {
-        let path = self.vault_path();
-        let Some(bytes) = disk::read_bounded(&path, MAX_FILE_BYTES)? else {
+        let Some(file) = self.file()? else {
             return Ok(Found::Nothing(EmptyFolder(self)));
         };
-        let file = VaultFile::parse(&bytes).map_err(|what| VaultError::Damaged { path, what })?;
         if file.header.attempts >= MAX_ATTEMPTS {
             self.wipe(&file.header)?;
             return Err(VaultError::Wiped);
@@ -212,6 +210,16 @@ impl Folder {
             file,
             binding,
         }))
+    }
+
+    fn file(&self) -> Result<Option<VaultFile>, VaultError> {
+        let path = self.vault_path();
+        let Some(bytes) = disk::read_bounded(&path, MAX_FILE_BYTES)? else {
+            return Ok(None);
+        };
+        let file = VaultFile::parse(&bytes);
+        file.map(Some)
+            .map_err(|what| VaultError::Damaged { path, what })
     }
 
     fn binding(&self, header: &Header) -> Result<Binding, VaultError> {
@@ -366,13 +374,18 @@ impl OpenVault {
         })
     }
 
-    /// A right PIN sets the count back, the tenth wrong one in a row wipes.
+    /// A right PIN sets the count back, the tenth wrong one in a row wipes. Nothing else is written: contents that the
+    /// disk refused before, and that were said not to be kept, are not.
     pub fn end_proof(&mut self, Verdict(verdict): Verdict) -> Result<(), VaultError> {
         if let Err(WrongPin) = verdict {
             return Err(self.folder.wrong_pin(&self.header)?);
         }
         self.header.attempts = 0;
-        self.save()
+        let Some(mut file) = self.folder.file()? else {
+            return self.save();
+        };
+        file.header.attempts = 0;
+        Ok(disk::replace(&self.folder.vault_path(), &file.to_bytes())?)
     }
 
     fn write(&self) -> Result<VaultFile, VaultError> {
