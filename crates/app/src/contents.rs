@@ -198,6 +198,26 @@ impl Contents {
         self.index_of(name).map(|index| &self.tokens[index])
     }
 
+    /// The token with this serial, unless it is another token server's: that one is none of `url`.
+    pub fn token_of(
+        &self,
+        url: &ServerUrl,
+        serial: &TokenSerial,
+    ) -> Result<Option<&Token>, ContentsError> {
+        let mut tokens = self.tokens.iter();
+        let found = tokens.find_map(|token| match token.issued() {
+            Ok((own, server)) if own == *serial => Some((token, server)),
+            _ => None,
+        });
+        match found {
+            Some((token, server)) if server.url != *url => {
+                let (name, url) = (token.name.clone(), server.url.clone());
+                Err(ContentsError::OtherServer(name, url))
+            }
+            found => Ok(found.map(|(token, _)| token)),
+        }
+    }
+
     /// The token whose issuer asks for the longest PIN.
     pub fn strictest(&self) -> Option<&Token> {
         self.tokens

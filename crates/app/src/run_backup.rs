@@ -109,10 +109,23 @@ async fn move_all(
     let mut is_pin_too_short = false;
     for token in moves.tokens() {
         let receipt = vault.contents.receipt_of(&token.serial);
-        // An entry whose receipt was refused is of no use.
-        if vault.contents.token(token.serial.as_str()).is_ok() && receipt != ReceiptState::Refused {
-            writeln!(world.out, "{} is here already.", token.name)?;
-            continue;
+        match vault.contents.token_of(moves.url(), &token.serial) {
+            // An entry whose receipt was refused is of no use.
+            Ok(Some(_)) if receipt != ReceiptState::Refused => {
+                writeln!(world.out, "{} is here already.", token.name)?;
+                continue;
+            }
+            Ok(_) => {}
+            Err(other) => {
+                missing += 1;
+                writeln!(
+                    world.out,
+                    "{} stays where it is: {other}. If you want the one of the backup, delete the other and restore the \
+                     backup again.",
+                    token.name
+                )?;
+                continue;
+            }
         }
         // Each try costs one of the few transfers that a token server allows in an hour, and who issued a token is
         // known once it has been fetched.

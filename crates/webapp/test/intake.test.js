@@ -263,6 +263,26 @@ test("a restore on the device of the backup puts no other out", async () => {
   await shows(place, "work is back, with a new secret");
 });
 
+test("another token server's token with the same serial is not the one of a backup", async () => {
+  const { app, place, session } = started();
+  await session.setPin("2741");
+  await session.keep(ARRIVED, "mine");
+  let fetched = 0;
+  session.fetchMoved = async () => {
+    fetched += 1;
+    return ARRIVED;
+  };
+  const restore = (/** @type {string} */ server) =>
+    takeBackup(app, { tokens: [], unread: 0, moves: [{ ...moves(), server }] });
+  await restore("club.example.org");
+  await shows(place, "work stays where it is");
+  await shows(place, "“mine” has this serial and is of another token server, tokens.example.org");
+  assert.ok(!place.textContent.includes("is here already"), place.textContent);
+  await restore("tokens.example.org");
+  await shows(place, "work is here already");
+  assert.equal(fetched, 0);
+});
+
 test("a token whose code was replaced meanwhile stays where it is, and is restored again", async () => {
   const { app, place, session } = started();
   await session.setPin("2741");

@@ -8,6 +8,7 @@ use crate::error::AppError;
 use crate::transfer::Holder;
 use ident::TokenSerial;
 use serde::{Deserialize, Serialize};
+use softtoken::address::ServerUrl;
 use softtoken::device::{DeviceKeys, SealingPublicKey, Signature, SigningPublicKey};
 use softtoken::transfer::{Delegation, TransferKey, Wisher};
 use zeroize::Zeroizing;
@@ -81,6 +82,11 @@ impl Moves {
             signer,
             tokens,
         })
+    }
+
+    /// Their token server.
+    pub(crate) fn url(&self) -> &ServerUrl {
+        &self.server.url
     }
 
     /// The tokens.

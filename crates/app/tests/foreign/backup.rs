@@ -313,3 +313,24 @@ async fn a_token_that_was_deleted_comes_back_to_the_same_device() {
         assert_ne!(phone.run(&["code", "work"]).await.unwrap(), before);
     }
 }
+
+#[tokio::test]
+async fn another_token_servers_token_with_the_same_serial_is_not_the_one_of_a_backup() {
+    let (own, other) = (SmallRegistry::start().await, SmallRegistry::start().await);
+    let old = phone_with_token(&own).await;
+    let (file, passphrase) = saved(&old).await;
+    let new = Phone::new();
+    let (_, link) = other.issue(1);
+    let club = ["add", "--qr-text", &link, "--name", "club"];
+    new.run(&club).await.unwrap();
+    let restore = backup("restore", &file, &passphrase);
+    let said = new.said_failing(&restore).await;
+    let expected = format!(
+        "work stays where it is: club has this serial and is of another token server, {}: it stays as it is.",
+        other.url
+    );
+    assert!(said.starts_with(&expected), "{said}");
+    assert!(!said.contains("is here already"), "{said}");
+    let (error, _) = new.refused(&restore).await;
+    assert_eq!(error, "1 of the backup's tokens was not restored");
+}

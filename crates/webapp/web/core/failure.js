@@ -9,7 +9,7 @@
  *   | "counter-spent" | "key-uri" | "key-uri-secret" | "key-uri-number" | "key-uri-kind"
  *   | "pin-digits" | "pin-mismatch" | "pin-short" | "pin-easy" | "pin-wrong" | "passkey-refused" | "passkey-unsupported" | "passkey-forbidden" | "wiped" | "locked" | "storage" | "not-stored"
  *   | "file-unknown" | "file-damaged" | "file-password" | "file-empty" | "file-unread" | "passphrase-short" | "passphrase-mismatch"
- *   | "backup-other-server" | "receipt-refused" | "moved-elsewhere" | "no-transfer-code"
+ *   | "backup-other-server" | "other-server" | "receipt-refused" | "moved-elsewhere" | "no-transfer-code"
  *   | "too-many" | "notices-denied" | "notices-none" | "unsupported"} Kind
  */
 

@@ -143,6 +143,10 @@ const failures = {
     title: `Das Token ist von ${server}`,
     step: "Öffnen Sie die App dort und lesen Sie die Sicherung ein.",
   }),
+  "other-server": ({ name, server }) => ({
+    title: `„${name}“ hat diese Seriennummer und ist von einem anderen Token-Server, ${server}: es bleibt, wie es ist`,
+    step: "Wenn Sie das aus der Sicherung wollen, löschen Sie das andere und lesen Sie die Sicherung noch einmal ein.",
+  }),
   "moved-elsewhere": () => ({
     title: "Ein anderes Gerät hat das Token inzwischen",
     step: "Ziehen Sie es von dort um, und speichern Sie dort eine Sicherung.",

@@ -149,6 +149,10 @@ const failures = {
     title: `The token is of ${server}`,
     step: "Open the app there and import the backup.",
   }),
+  "other-server": ({ name, server }) => ({
+    title: `“${name}” has this serial and is of another token server, ${server}: it stays as it is`,
+    step: "If you want the one of the backup, delete the other and import the backup again.",
+  }),
   "moved-elsewhere": () => ({
     title: "Another device has the token by now",
     step: "Move it from there, and save a backup there.",

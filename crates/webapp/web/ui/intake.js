@@ -251,6 +251,11 @@ async function restored(app, moves, token) {
   const { add } = app.words;
   const { name } = token;
   await app.unlocked();
+  const same = app.session.contents.tokens.find(({ serial }) => serial === token.serial);
+  if (same && same.server !== moves.server) {
+    const other = new Failure("other-server", { name: same.name, server: String(same.server) });
+    return [add.stays(name), app.alert(other)];
+  }
   const { tokens } = withoutRefused(app.session.contents, token.serial);
   if (tokens.some(({ serial }) => serial === token.serial)) return [add.isHere(name)];
   try {
