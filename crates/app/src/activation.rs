@@ -3,7 +3,9 @@
 //! The device's keys are in the saved vault before the first message, and the token is before the
 //! receipt: whenever this process dies, the same device can ask again.
 
-use crate::contents::{Contents, NewToken, Origin, OwedReceipt, ReceiptState, Server, TokenName};
+use crate::contents::{
+    Authority, Contents, NewToken, Origin, OwedReceipt, ReceiptState, Server, TokenName,
+};
 use crate::error::AppError;
 use crate::registry::{Answer, Registry, RegistryError};
 use crate::vault::OpenVault;
@@ -28,6 +30,8 @@ pub struct Order {
     pub link_secret: Option<LinkSecret>,
     /// What the token shall be called; its serial if nothing is said.
     pub name: Option<TokenName>,
+    /// Which authority the registry's certificate may come from.
+    pub authority: Authority,
 }
 
 /// A token that has arrived.
@@ -49,7 +53,10 @@ pub async fn activate(
     now_unix: impl Fn() -> u64,
 ) -> Result<Activated, AppError> {
     let token = claim(&vault.contents, registry, &order, &now_unix).await?;
-    let activated = take_in(vault, registry, order.name, &token, now_unix())?;
+    let Order {
+        name, authority, ..
+    } = order;
+    let activated = take_in(vault, registry, name, authority, &token, now_unix())?;
     settle_receipts(vault).await?;
     Ok(activated)
 }
@@ -63,13 +70,18 @@ pub(crate) fn typed_codes_server(contents: &Contents) -> Result<Server, AppError
     })
 }
 
-/// Has a registry seal a token to this device, which has to be in a saved vault.
+/// Has a registry seal a token to this device, which has to be in a saved vault. One that names another authority than
+/// its tokens here know is not even asked: a code is of use to whoever hears it.
 pub(crate) async fn claim(
     contents: &Contents,
     registry: &Registry,
     order: &Order,
     now_unix: impl Fn() -> u64,
 ) -> Result<SealedToken, AppError> {
+    match order.authority {
+        Authority::Known => drop(contents.known(registry.server())?),
+        Authority::New => {}
+    }
     let version = app_version()?;
     let nonce = fresh_nonce(registry, &version, now_unix).await?;
     let server = registry.server().url.name().clone();
@@ -227,6 +239,7 @@ pub(crate) fn take_in(
     vault: &mut OpenVault,
     registry: &Registry,
     name: Option<TokenName>,
+    authority: Authority,
     token: &SealedToken,
     now_unix: u64,
 ) -> Result<Activated, AppError> {
@@ -244,6 +257,11 @@ pub(crate) fn take_in(
         vault.contents.device.sealing(),
         &context,
     )?;
+    // It has proven by now that the new authority is its own.
+    if authority == Authority::New {
+        vault.contents.believe(server);
+    }
+    let server = vault.contents.known(server)?;
     let before = vault.contents.token(token.token.as_str()).ok();
     let name = name
         .or_else(|| before.map(|known| known.name().clone()))
@@ -266,7 +284,7 @@ pub(crate) fn take_in(
         answer_hash: token.sealed_seed.hash(),
         server: server.clone(),
     });
-    vault.contents.remember_server(server.clone());
+    vault.contents.remember_server(server);
     vault.save()?;
     Ok(Activated {
         serial: token.token,

@@ -203,4 +203,9 @@ pub struct Add {
     // One in 64 begins with a hyphen.
     #[arg(long, value_name = "SHA256", allow_hyphen_values = true)]
     pub pin: Option<String>,
+
+    /// The certificate of the token server may come from another authority than its tokens here know; all of them are
+    /// held to the new one from then on
+    #[arg(long)]
+    pub new_authority: bool,
 }

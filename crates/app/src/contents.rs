@@ -12,11 +12,13 @@ use softtoken::push::PushKey;
 use softtoken::transfer::TransferKey;
 use std::fmt;
 
+mod authority;
 mod export;
 mod foreign;
 mod parts;
 pub(crate) mod stored;
 
+pub use authority::Authority;
 pub use export::ExportProgress;
 pub use foreign::{ForeignError, Origin, TakenIn};
 
@@ -146,6 +148,9 @@ pub enum ContentsError {
     /// A token with this serial is another token server's: what came is kept out, since it would take that one's place.
     #[error("{0} has this serial and is of another token server, {1}: it stays as it is")]
     OtherServer(TokenName, ServerUrl),
+    /// A token server whose tokens here know another authority of its certificate than is named now.
+    #[error("another certificate authority is named for {0} than its tokens here know")]
+    OtherAuthority(ServerUrl),
     /// Nobody moves a token of another issuer.
     #[error("{0} is not a token server's: nobody can move it")]
     NotIssued(TokenName),
@@ -230,8 +235,12 @@ impl Contents {
         refuse_taken(name, self.tokens.iter())
     }
 
-    /// Takes a token in, in the place of the entry with its serial: the seed that came last is the one in force.
-    pub fn put(&mut self, token: NewToken) -> Result<(), ContentsError> {
+    /// Takes a token in, in the place of the entry with its serial: the seed that came last is the one in force. Its
+    /// token server is believed as the tokens that are here believe it.
+    pub fn put(&mut self, mut token: NewToken) -> Result<(), ContentsError> {
+        if let Origin::Issued { server, .. } = &mut token.origin {
+            *server = self.known(server)?;
+        }
         let token = Token::from(token);
         let before = self.tokens.iter().position(|known| known.is_same(&token));
         let others = self.tokens.iter().enumerate();

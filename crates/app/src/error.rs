@@ -366,7 +366,7 @@ fn registry_step(error: &RegistryError) -> &'static str {
         RegistryError::Unreachable { .. } => "Check the network and the address, then try again.",
         RegistryError::Certificate { .. } => {
             "Do not go on from a network that you do not trust. If the server got a new \
-             certificate authority, use a new activation message, or its file with --ca."
+             certificate authority, use a new activation message, or its file with --ca, and --new-authority."
         }
         RegistryError::CertificateTime(_) => {
             "Check this computer's date; if it is right, the server's certificate has to be \
@@ -392,6 +392,11 @@ fn contents_step(error: &ContentsError) -> String {
             "Did you ask for the new one? Then delete the old one (`symbolon app remove \"{name}\"`) and add the same \
              code again: it waits for this device."
         ),
+        ContentsError::OtherAuthority(_) => {
+            "Ask whoever runs it whether that is right. Only if it is, add the code with --new-authority: all its tokens \
+             here are held to the new one from then on."
+                .to_owned()
+        }
         ContentsError::NotIssued(_) => {
             "Take it along in a backup: `symbolon app backup save FILE`.".to_owned()
         }

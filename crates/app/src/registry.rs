@@ -335,8 +335,9 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-fn has_key(certificate: &CertificateDer<'_>, pin: SpkiPin) -> bool {
-    ParsedCertificate::try_from(certificate)
+/// Whether a certificate (DER) has a key.
+pub(crate) fn has_key(der: &[u8], pin: SpkiPin) -> bool {
+    ParsedCertificate::try_from(&CertificateDer::from(der))
         .is_ok_and(|parsed| SpkiPin::of_spki(&parsed.subject_public_key_info()) == pin)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::activation::{Order, activate, settle_receipts, typed_codes_server};
 use crate::args::{Add, Args, Backup, BackupFile, Command, Live, Transfer};
-use crate::contents::{Contents, ReceiptState, Token, TokenName};
+use crate::contents::{Authority, Contents, ReceiptState, Token, TokenName};
 use crate::device::Device;
 use crate::disk::{self, failed};
 use crate::error::AppError;
@@ -186,6 +186,11 @@ async fn run_add(
         code,
         link_secret,
         name,
+        authority: if add.new_authority {
+            Authority::New
+        } else {
+            Authority::Known
+        },
     };
     let token = activate(&mut vault, &registry, order, world.now_unix).await?;
     let state = match vault.contents.receipt_of(&token.serial) {

@@ -2,7 +2,7 @@
 
 use crate::activation::{Order, activate};
 use crate::backup::{self, Backup, BackupError, Movable, Moves, Passphrase, Saved};
-use crate::contents::{ContentsError, ForeignError, ReceiptState, Server, Trust};
+use crate::contents::{Authority, ContentsError, ForeignError, ReceiptState, Server, Trust};
 use crate::disk;
 use crate::error::AppError;
 use crate::registry::Registry;
@@ -186,6 +186,7 @@ async fn moved(
         code: OpaqueCode::from_bytes(*link.code.opaque().as_bytes()),
         name: vault.contents.check_name(&name).is_ok().then_some(name),
         link_secret: Some(link.secret),
+        authority: Authority::Known,
     };
     let registry = Registry::new(Server {
         url: link.server,

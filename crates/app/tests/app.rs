@@ -19,6 +19,7 @@ use common::{Chain, NOW, Phone, SmallRegistry};
 use ident::{PinLength, PinPolicy, PinRequirement};
 use otp::{Digest, Digits, Kind, Parameters, Period};
 use picture::{Paper, draw};
+use softtoken::link::SpkiPin;
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -621,6 +622,71 @@ async fn a_server_of_another_authority_is_not_believed() {
         error.ends_with("it does not come from the given certificate authority"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn another_authority_of_a_known_server_is_believed_only_where_that_is_said() {
+    let registry = SmallRegistry::start().await;
+    let (_, own) = registry.issue(1);
+    let (_, next) = registry.issue(2);
+    // The phone has a token of a server at this address whose authority was another one.
+    let phone = Phone::new();
+    let before = SpkiPin::of_spki(b"the authority before");
+    phone.run(&["add", "--qr-text", &own]).await.unwrap();
+    phone.believes(&registry.url, before);
+    let add = ["add", "--qr-text", &next];
+    let (error, step) = phone.refused(&add).await;
+    let url = &registry.url;
+    assert_eq!(
+        error,
+        format!("another certificate authority is named for {url} than its tokens here know")
+    );
+    assert!(step.contains("--new-authority"), "{step}");
+    assert!(registry.stock().token(2).holder.is_none());
+
+    // Said of one that does not show that authority, it changes nothing.
+    let wrong = next.replace(
+        &registry.pin.to_string(),
+        &SpkiPin::of_spki(b"?").to_string(),
+    );
+    let with_word = ["add", "--new-authority", "--qr-text", &wrong];
+    let (error, _) = phone.refused(&with_word).await;
+    assert!(error.contains("wrong certificate"), "{error}");
+    assert_eq!(phone.pins(), [before]);
+
+    let with_word = ["add", "--new-authority", "--qr-text", &next];
+    phone.run(&with_word).await.unwrap();
+    assert_eq!(phone.pins(), [registry.pin; 2]);
+    assert!(registry.stock().token(2).is_confirmed);
+}
+
+#[tokio::test]
+async fn the_same_authority_by_its_file_and_by_its_pin_is_one() {
+    let registry = SmallRegistry::start().await;
+    let phone = phone_with_token(&registry).await;
+    let (code, _) = registry.issue(2);
+    fs::write(phone.file("ca.pem"), &registry.ca_pem).unwrap();
+    let (ca, url) = (phone.file("ca.pem"), registry.url.to_string());
+    let by_file = ["add", &code, "--server", &url, "--ca", ca.to_str().unwrap()];
+    phone.run(&by_file).await.unwrap();
+    assert_eq!(phone.pins(), [registry.pin; 2]);
+
+    // The other way round.
+    let phone = Phone::new();
+    fs::write(phone.file("ca.pem"), &registry.ca_pem).unwrap();
+    let (code, _) = registry.issue(3);
+    let ca = phone.file("ca.pem");
+    let by_file = ["add", &code, "--server", &url, "--ca", ca.to_str().unwrap()];
+    phone.run(&by_file).await.unwrap();
+    let (_, link) = registry.issue(4);
+    phone.run(&["add", "--qr-text", &link]).await.unwrap();
+    assert_eq!(phone.contents().servers().len(), 1);
+    // But not one that the file does not have.
+    let (_, link) = registry.issue(5);
+    let other = SpkiPin::of_spki(b"another authority").to_string();
+    let link = link.replace(&registry.pin.to_string(), &other);
+    let (error, _) = phone.refused(&["add", "--qr-text", &link]).await;
+    assert!(error.contains("another certificate authority"), "{error}");
 }
 
 #[tokio::test]

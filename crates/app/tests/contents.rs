@@ -251,18 +251,60 @@ fn no_other_token_server_puts_its_token_in_the_place_of_one() {
     assert_eq!(error, ContentsError::OtherServer(name("work"), own));
     assert_eq!(contents.to_json().unwrap(), before);
 
-    // Its own does, also where its certificate has another authority now.
+    // Its own does.
     let mut again = token(1, "work", Parameters::default());
+    again.counter = 7;
+    contents.put(again).unwrap();
+    assert_eq!(contents.advance("work"), Ok(Step(7)));
+}
+
+/// Token 1 once more, from a token server that is believed for this reason.
+fn believed(trust: Trust) -> NewToken {
+    let own = server("https://tokens.example.org");
+    NewToken {
+        origin: Origin::Issued {
+            serial: TokenSerial::mobile([1; 5]),
+            server: Server { trust, ..own },
+        },
+        ..token(1, "work", Parameters::default())
+    }
+}
+
+#[test]
+fn no_message_changes_by_itself_why_a_token_server_is_believed() {
+    let mut contents = contents();
+    contents.put(elsewhere(9, "club")).unwrap();
+    contents.owe_receipt(OwedReceipt {
+        server: server("https://tokens.example.org"),
+        ..receipt(2)
+    });
+    contents.remember_server(server("https://tokens.example.org"));
+    let before = contents.to_json().unwrap();
+    let own = ServerUrl::parse("https://tokens.example.org").unwrap();
+    let other_pin = Trust::Pin(SpkiPin::of_spki(b"another authority"));
+    let other_file = Trust::Authorities(vec![b"another".to_vec()]);
+    for trust in [&other_pin, &other_file] {
+        assert_eq!(
+            contents.put(believed(trust.clone())),
+            Err(ContentsError::OtherAuthority(own.clone()))
+        );
+    }
+    assert_eq!(contents.to_json().unwrap(), before);
+
+    // Whoever has it believed anew has all that is its.
     let renewed = Server {
-        trust: Trust::Authorities(vec![b"another".to_vec()]),
+        trust: other_pin.clone(),
         ..server("https://tokens.example.org")
     };
-    again.origin = Origin::Issued {
-        serial: TokenSerial::mobile([1; 5]),
-        server: renewed.clone(),
-    };
-    contents.put(again).unwrap();
-    assert_eq!(contents.token("work").unwrap().server(), Some(&renewed));
+    contents.believe(&renewed);
+    contents.put(believed(other_pin)).unwrap();
+    for name in ["work", "home"] {
+        assert_eq!(contents.token(name).unwrap().server(), Some(&renewed));
+    }
+    assert_eq!(contents.server(), Some(&renewed));
+    assert_eq!(contents.owed_receipts()[0].server, renewed);
+    let club = server("https://other.example.net:8443");
+    assert_eq!(contents.token("club").unwrap().server(), Some(&club));
 }
 
 #[test]
@@ -296,13 +338,11 @@ fn a_part_has_what_its_token_server_knows_of_and_nothing_else() {
         assert_eq!(part.only_server(), part.server());
     }
 
-    // One token server that is believed for two reasons is one all the same.
-    let mut again = token(2, "home", Parameters::default());
-    again.origin = Origin::Issued {
-        serial: TokenSerial::mobile([2; 5]),
-        server: receipt(2).server,
-    };
-    contents.put(again).unwrap();
+    // One token server that a vault of before believes for two reasons is one all the same.
+    let mut stored: Value = serde_json::from_slice(&contents.to_json().unwrap()).unwrap();
+    let home = &mut stored["tokens"][1]["server"];
+    (home["pin"], home["authorities"]) = (Value::Null, Value::Array(Vec::new()));
+    let contents = Contents::from_json(stored.to_string().as_bytes()).unwrap();
     let part = &contents.parts().unwrap()[0];
     assert_eq!(part.tokens().len(), 2);
     assert_eq!(part.server(), Some(&receipt(2).server));

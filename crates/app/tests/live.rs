@@ -236,6 +236,10 @@ impl World {
                 let tokens = [TokenSerial::mobile([rest.parse().unwrap(); 5])];
                 self.desk().unsent(&tokens, now_unix);
             }
+            "stranger" => {
+                let url = ServerUrl::parse(rest).unwrap();
+                self.desk().asks_about(&url, now_unix);
+            }
             "unadded" => self.desk().not_added(rest.to_owned(), now_unix),
             "stands" => {
                 let (token, word) = about();
@@ -351,6 +355,7 @@ impl World {
                 format!("= remove {token}\n")
             }
             Effect::Add => format!("= add {}\n", self.desk().offer().as_str()),
+            Effect::Believe => "= believe it\n".to_owned(),
             Effect::Prove(pin) => format!("= try a PIN of {} digits\n", pin.digits()),
             Effect::Transfer(token, action) => format!("= ask {} of {token}\n", action.as_str()),
             Effect::Answer(request, decision) => {

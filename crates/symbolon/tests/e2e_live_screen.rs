@@ -13,7 +13,7 @@ mod common;
 
 use std::thread;
 
-use common::phone::{PIN, Phone, allow_transfers, pushed_to};
+use common::phone::{PIN, Phone, activation_code, allow_transfers, pushed_to};
 use common::radius::{Answer, Vpn};
 use common::terminal::Terminal;
 use common::{PASSWORD, free_port};
@@ -183,6 +183,28 @@ fn a_token_goes_from_one_screen_to_another() {
     giving.expect("deleted");
     giving.type_in("q");
     assert!(giving.ended().success());
+    up.stop();
+}
+
+#[test]
+fn another_authority_of_a_known_token_server_is_asked_about() {
+    let (home, up, phone) = pushed_to(CLIENT);
+    let token = home.import(1).remove(0);
+    let code = activation_code(&home.user("bob", &token));
+    phone.knows_another_authority();
+    let mut screen = opened(&phone);
+    screen.type_in(&format!("+{code}\r"));
+    screen.expect("Another");
+    screen.type_in("no\r");
+    screen.expect("Nothing");
+    screen.type_in("\x15yes\r");
+    screen.expect("stored.");
+    screen.type_in("q");
+    assert!(screen.ended().success());
+    // All its tokens know the same one from then on.
+    let contents = phone.contents();
+    assert_eq!(contents.tokens().len(), 2);
+    assert_eq!(contents.servers(), [contents.server().unwrap()]);
     up.stop();
 }
 

@@ -94,19 +94,23 @@ impl Moves {
         &self.tokens
     }
 
-    /// Who asks for a token to be moved. A backup of the web app does not say why the token server can be believed:
-    /// its browser judged that. Then it has to be the one that is `known` here.
+    /// Who asks for a token to be moved, of the token server as the tokens that are `known` here believe it. Where none
+    /// of it is here, as the backup says; one of the web app does not say why the token server can be believed: its
+    /// browser judged that.
     pub(crate) fn holder(
         &self,
         token: &Movable,
         known: &Contents,
     ) -> Result<Holder<'_>, BackupError> {
+        let is_its = |known: &&Server| known.url == self.server.url;
+        let of_tokens = known.servers().into_iter().find(is_its);
         let server = match &self.server.trust {
             Trust::Authorities(none) if none.is_empty() => {
-                let mut known = known.servers().into_iter().chain(known.server());
-                known.find(|known| known.url == self.server.url)
+                of_tokens.or(known.server().filter(is_its))
             }
-            Trust::Authorities(_) | Trust::Pin(_) | Trust::Key(_) => Some(&self.server),
+            Trust::Authorities(_) | Trust::Pin(_) | Trust::Key(_) => {
+                of_tokens.or(Some(&self.server))
+            }
         };
         Ok(Holder {
             server: server.cloned().ok_or(BackupError::Untrusted)?,

@@ -9,11 +9,12 @@ use super::logins::{Coming, Going, LoginStep, Logins};
 use super::moving::{Change, Moving};
 use super::notice::Notice;
 use super::search::matches;
-use crate::contents::{Contents, TakenIn, Token, TokenName};
+use crate::contents::{Contents, ContentsError, TakenIn, Token, TokenName};
 use crate::pin::Pin;
 use crate::transfer::Answered;
 use ident::TokenSerial;
 use otp::{Kind, Step};
+use softtoken::address::ServerUrl;
 use softtoken::push::{Decision, LoginRequest, PushSession};
 use softtoken::transfer::Action;
 use zeroize::Zeroizing;
@@ -22,8 +23,8 @@ use zeroize::Zeroizing;
 const REVEALED_S: u64 = 30;
 /// Tokens of a page, for the keys that turn pages.
 const PAGE: usize = 8;
-/// What has to be typed before a token is deleted.
-const DELETE_WORD: &str = "yes";
+/// What has to be typed before a token is deleted, or a token server believed anew.
+const WORD: &str = "yes";
 
 /// What is typed to add a token: a link has a few hundred octets, a path may have so many.
 const OFFER_BYTES: usize = 4096;
@@ -72,6 +73,8 @@ pub enum Panel {
     Delete(Field),
     /// The code, link or picture of a token to be added.
     Add,
+    /// The word for a token server that is known by another authority.
+    Authority(ServerUrl, Field),
     /// The chosen token's way to another device.
     Transfer,
     /// The PIN, before a transfer begins.
@@ -242,6 +245,7 @@ impl Desk {
             Panel::Rename(field) => self.key_in_name(key, field, contents, now_unix),
             Panel::Delete(field) => self.key_in_delete(key, field, contents, now_unix),
             Panel::Add => self.key_in_offer(key),
+            Panel::Authority(url, field) => self.key_in_authority(key, url, field, now_unix),
             Panel::Transfer => self.key_in_transfer(key),
             Panel::Prove => self.key_in_proof(key, now_unix),
             Panel::Login => self.key_in_login(key, now_unix),
@@ -387,6 +391,17 @@ impl Desk {
             self.offer.take();
         }
         self.notice = Some(Notice::bad(why, now_unix));
+    }
+
+    /// The certificate of the token that was typed is to be another authority's than its tokens here know. Whoever went
+    /// on to something else types it again.
+    pub fn asks_about(&mut self, url: &ServerUrl, now_unix: u64) {
+        if self.panel == Panel::Add {
+            self.panel = Panel::Authority(url.clone(), Field::default());
+        } else {
+            let why = ContentsError::OtherAuthority(url.clone());
+            self.not_added(format!("{why}. Nothing was added."), now_unix);
+        }
     }
 
     /// The PIN was right: the transfer begins that waited for it.
@@ -612,12 +627,12 @@ impl Desk {
     ) -> Option<Effect> {
         match key {
             Key::Esc => self.back(),
-            Key::Enter if field.as_str() == DELETE_WORD => {
+            Key::Enter if field.as_str() == WORD => {
                 let token = self.chosen_token(contents)?.name().clone();
                 return Some(Effect::Remove(token));
             }
             Key::Enter => {
-                let told = format!("Nothing is deleted. Type {DELETE_WORD}, or press Esc.");
+                let told = format!("Nothing is deleted. Type {WORD}, or press Esc.");
                 self.failed(told, now_unix);
             }
             key => {
@@ -643,6 +658,35 @@ impl Desk {
                 return Some(Effect::Add);
             }
             key => self.offer.press(key),
+        }
+        None
+    }
+
+    fn key_in_authority(
+        &mut self,
+        key: Key,
+        url: ServerUrl,
+        mut field: Field,
+        now_unix: u64,
+    ) -> Option<Effect> {
+        match key {
+            Key::Esc => {
+                self.adding = Adding::Typing;
+                self.offer.take();
+                self.back();
+            }
+            Key::Enter if field.as_str() == WORD => {
+                self.panel = Panel::Add;
+                return Some(Effect::Believe);
+            }
+            Key::Enter => {
+                let told = format!("Nothing is added. Type {WORD}, or press Esc.");
+                self.failed(told, now_unix);
+            }
+            key => {
+                field.press(key);
+                self.panel = Panel::Authority(url, field);
+            }
         }
         None
     }

@@ -36,8 +36,10 @@ pub enum Effect {
     /// Delete a token; [`Desk::removed`](super::Desk::removed) follows.
     Remove(TokenName),
     /// Bring the token that was typed ([`Desk::offer`](super::Desk::offer)); [`Desk::added`](super::Desk::added)
-    /// or [`Desk::not_added`](super::Desk::not_added) follows.
+    /// or [`Desk::not_added`](super::Desk::not_added) follows, or [`Desk::asks_about`](super::Desk::asks_about).
     Add,
+    /// Bring it from the token server that was asked about.
+    Believe,
     /// Try this PIN, which a transfer is not begun without; [`Desk::proven`](super::Desk::proven) or
     /// [`Desk::not_proven`](super::Desk::not_proven) follows.
     Prove(Pin),

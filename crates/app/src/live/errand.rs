@@ -2,12 +2,13 @@
 
 use super::field::Typed;
 use crate::activation::{Order, claim, typed_codes_server};
-use crate::contents::{Contents, TokenName};
+use crate::contents::{Authority, Contents, ContentsError, TokenName};
 use crate::error::AppError;
 use crate::offer::{Offer, Source};
 use crate::registry::Registry;
 use crate::transfer::{Answered, ask};
 use otp::export_code::ExportCode;
+use softtoken::address::ServerUrl;
 use softtoken::mobile::SealedToken;
 use softtoken::transfer::Action;
 use std::io;
@@ -22,6 +23,8 @@ pub(super) struct Errand<'a>(Option<Pin<Box<dyn Future<Output = Outcome> + Send 
 pub(super) enum Outcome {
     /// A token has arrived, and is to be taken in.
     Came(Result<Arrival, AppError>),
+    /// The person has to say whether its token server is believed; nothing was asked of it.
+    Strange(Box<Stranger>),
     /// A token's gateway has said how its transfer stands.
     Answered(TokenName, Result<Answered, AppError>),
 }
@@ -29,9 +32,30 @@ pub(super) enum Outcome {
 /// A token that has arrived.
 pub(super) enum Arrival {
     /// A token server's.
-    Sealed(Box<(Registry, SealedToken)>),
+    Sealed(Box<Sealed>),
     /// Other issuers'.
     Foreign(ExportCode),
+}
+
+/// A token as its token server sealed it.
+pub(super) struct Sealed {
+    pub(super) registry: Registry,
+    pub(super) authority: Authority,
+    pub(super) token: SealedToken,
+}
+
+/// A token server whose certificate is to come from another authority than its tokens here know, and what is asked of
+/// it.
+pub(super) struct Stranger {
+    registry: Registry,
+    order: Order,
+}
+
+impl Stranger {
+    /// Which.
+    pub(super) fn url(&self) -> &ServerUrl {
+        &self.registry.server().url
+    }
 }
 
 impl<'a> Errand<'a> {
@@ -50,11 +74,27 @@ impl<'a> Errand<'a> {
             // A photograph takes a moment to be read.
             let offer = spawn_blocking(move || Offer::read(&text)).await;
             let offer = offer.map_err(|error| io::Error::other(error).into());
-            Outcome::Came(match offer.and_then(|offer| offer) {
-                Ok(Offer::Foreign(code)) => Ok(Arrival::Foreign(code)),
-                Ok(Offer::Activation(source)) => claimed(source, &contents, now_unix).await,
-                Err(error) => Err(error),
-            })
+            match offer.and_then(|offer| offer) {
+                Ok(Offer::Foreign(code)) => Outcome::Came(Ok(Arrival::Foreign(code))),
+                Ok(Offer::Activation(source)) => asked_for(source, &contents, now_unix).await,
+                Err(error) => Outcome::Came(Err(error)),
+            }
+        })))
+    }
+
+    /// Has the token brought whose token server the person believes now.
+    pub(super) fn believe(
+        stranger: Stranger,
+        contents: Contents,
+        now_unix: &'a (dyn Fn() -> u64 + Sync),
+    ) -> Self {
+        let Stranger { registry, order } = stranger;
+        let order = Order {
+            authority: Authority::New,
+            ..order
+        };
+        Self(Some(Box::pin(async move {
+            Outcome::Came(claimed(registry, order, &contents, now_unix).await)
         })))
     }
 
@@ -82,23 +122,49 @@ impl<'a> Errand<'a> {
     }
 }
 
-async fn claimed(
+async fn asked_for(
     source: Source,
     contents: &Contents,
     now_unix: &(dyn Fn() -> u64 + Sync),
-) -> Result<Arrival, AppError> {
+) -> Outcome {
+    let (registry, order) = match order_of(source, contents) {
+        Ok(made) => made,
+        Err(error) => return Outcome::Came(Err(error)),
+    };
+    match contents.known(registry.server()) {
+        Err(ContentsError::OtherAuthority(_)) => {
+            Outcome::Strange(Box::new(Stranger { registry, order }))
+        }
+        _ => Outcome::Came(claimed(registry, order, contents, now_unix).await),
+    }
+}
+
+fn order_of(source: Source, contents: &Contents) -> Result<(Registry, Order), AppError> {
     let Source {
         code,
         link_secret,
         server,
     } = source;
     let server = server.map_or_else(|| typed_codes_server(contents), Ok)?;
-    let registry = Registry::new(server)?;
     let order = Order {
         code,
         link_secret,
         name: None,
+        authority: Authority::Known,
     };
+    Ok((Registry::new(server)?, order))
+}
+
+async fn claimed(
+    registry: Registry,
+    order: Order,
+    contents: &Contents,
+    now_unix: &(dyn Fn() -> u64 + Sync),
+) -> Result<Arrival, AppError> {
     let token = claim(contents, &registry, &order, now_unix).await?;
-    Ok(Arrival::Sealed(Box::new((registry, token))))
+    Ok(Arrival::Sealed(Box::new(Sealed {
+        registry,
+        authority: order.authority,
+        token,
+    })))
 }

@@ -3,7 +3,7 @@
 use super::attendant::{News, Said};
 use super::desk::{Codes, Desk};
 use super::effect::Effect;
-use super::errand::{Arrival, Errand, Outcome};
+use super::errand::{Arrival, Errand, Outcome, Sealed, Stranger};
 use super::key::Key;
 use super::lines::Lines;
 use super::lock::{Lock, LockStep};
@@ -99,6 +99,8 @@ struct Open<'a> {
     vault: OpenVault,
     lines: Lines<'a>,
     errand: Errand<'a>,
+    /// The token server that the person is asked about.
+    stranger: Option<Stranger>,
     proving: Proving,
 }
 
@@ -257,6 +259,10 @@ impl<'a> Session<'a> {
             Outcome::Answered(token, Err(error)) => {
                 open.desk.not_asked(&token, told(error), now_unix);
             }
+            Outcome::Strange(stranger) => {
+                open.desk.asks_about(stranger.url(), now_unix);
+                open.stranger = Some(*stranger);
+            }
             Outcome::Came(came) => match came.and_then(|it| open.take_in(it, self.now_unix)) {
                 Ok(()) => {}
                 Err(error @ (AppError::Vault(_) | AppError::Disk(_))) => self.not_changed(error),
@@ -378,6 +384,7 @@ impl<'a> Open<'a> {
             desk: Desk::new(&vault.contents, codes, lock_after_s, now_unix()),
             lines: Lines::open(&vault.contents, now_unix)?,
             errand: Errand::none(),
+            stranger: None,
             proving: Proving(None),
             vault,
         })
@@ -409,6 +416,12 @@ impl<'a> Open<'a> {
                 let contents = self.vault.contents.twin().map_err(VaultError::from)?;
                 self.errand = Errand::add(self.desk.offer(), contents, now_unix);
             }
+            Effect::Believe => {
+                let contents = self.vault.contents.twin().map_err(VaultError::from)?;
+                if let Some(stranger) = self.stranger.take() {
+                    self.errand = Errand::believe(stranger, contents, now_unix);
+                }
+            }
             Effect::Transfer(token, action) => {
                 let contents = self.vault.contents.twin().map_err(VaultError::from)?;
                 self.errand = Errand::ask(token, action, contents);
@@ -431,8 +444,13 @@ impl<'a> Open<'a> {
     ) -> Result<(), AppError> {
         let taken_in = match arrival {
             Arrival::Sealed(sealed) => {
-                let (registry, token) = *sealed;
-                let token = take_in(&mut self.vault, &registry, None, &token, now_unix())?;
+                let Sealed {
+                    registry,
+                    authority,
+                    token,
+                } = *sealed;
+                let vault = &mut self.vault;
+                let token = take_in(vault, &registry, None, authority, &token, now_unix())?;
                 TakenIn {
                     added: vec![token.name],
                     progress: None,

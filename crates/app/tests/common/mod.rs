@@ -1,8 +1,8 @@
 //! The app as a person runs it, and a small registry to run it against.
 
-use app::contents::Contents;
+use app::contents::{Contents, Server, Token, Trust};
 use app::pin::Pin;
-use app::vault::{Effort, Folder, Found, Places};
+use app::vault::{Effort, Folder, Found, OpenVault, Places};
 use app::{AppError, Args, Surroundings, run};
 use axum::Router;
 use axum::body::Bytes;
@@ -97,6 +97,31 @@ impl Phone {
 
     /// What is in its vault.
     pub(crate) fn contents(&self) -> Contents {
+        self.vault().into_contents()
+    }
+
+    /// Has all that is of a token server held to this authority.
+    pub(crate) fn believes(&self, url: &ServerUrl, pin: SpkiPin) {
+        let mut vault = self.vault();
+        vault.contents.believe(&Server {
+            url: url.clone(),
+            trust: Trust::Pin(pin),
+        });
+        vault.save().unwrap();
+    }
+
+    /// The authorities to which the token servers of its tokens are held.
+    pub(crate) fn pins(&self) -> Vec<SpkiPin> {
+        let contents = self.contents();
+        let servers = contents.tokens().iter().filter_map(Token::server);
+        let pins = servers.map(|server| match server.trust {
+            Trust::Pin(pin) => pin,
+            ref other => panic!("{other:?}"),
+        });
+        pins.collect()
+    }
+
+    fn vault(&self) -> OpenVault {
         let places = Places {
             data: self.file("data"),
             secrets: self.file("secrets"),
@@ -106,8 +131,7 @@ impl Phone {
             panic!("no vault");
         };
         let pin = std::fs::read_to_string(self.file("pin")).unwrap();
-        let vault = vault.open(&Pin::parse(pin.trim_end()).unwrap()).unwrap();
-        vault.into_contents()
+        vault.open(&Pin::parse(pin.trim_end()).unwrap()).unwrap()
     }
 
     /// Runs `symbolon app` with these arguments and returns what it printed.

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use app::contents::Contents;
+use app::contents::{Contents, Server, Trust};
 use app::device::Device;
 use app::pin::Pin;
 use app::vault::{Effort, Folder, Found, Places};
 use serde_json::Value;
+use softtoken::link::SpkiPin;
 
 use super::{Home, Running, Said, after, at_offset, run, symbolon, until};
 
@@ -129,6 +130,22 @@ impl Phone {
             panic!("no vault");
         };
         vault.open(&self.pin()).unwrap().into_contents()
+    }
+
+    /// As where its tokens came before their token server got the authority that it has.
+    pub(crate) fn knows_another_authority(&self) {
+        let Found::Vault(vault) = self.found() else {
+            panic!("no vault");
+        };
+        let mut vault = vault.open(&self.pin()).unwrap();
+        let named = vault.contents.server().unwrap().clone();
+        let trust = Trust::Pin(SpkiPin::of_spki(b"the authority before"));
+        vault.contents.believe(&Server {
+            trust,
+            ..named.clone()
+        });
+        vault.contents.remember_server(named);
+        vault.save().unwrap();
     }
 
     fn found(&self) -> Found {

@@ -11,6 +11,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
+use softtoken::address::ServerUrl;
 use softtoken::digest_name;
 use unicode_width::UnicodeWidthStr;
 
@@ -32,6 +33,9 @@ const PROMPT: &str = "> ";
 
 const DELETE_WORDS: &str = "Its codes end here, and nobody can bring them back: its issuer has to provide a \
     new one, and logins ask for it until then. Type yes, then Enter.";
+
+const AUTHORITY_WORDS: &str = "What you added names another certificate authority for it than its tokens here know. Type \
+    yes, then Enter, only if whoever runs it says that this is right.";
 
 const ADD_WORDS: &str = "The link of the activation message, its 16 characters, or the path of a picture of \
     its QR code (PNG); another issuer's otpauth://; or the code of a token that moves here.";
@@ -131,12 +135,36 @@ pub(super) fn delete(
         return;
     };
     let title = format!("Delete {} ({})?", token.name(), token.mark());
-    let rows = [&title, DELETE_WORDS].map(|text| Constraint::Length(rows_of(text, area.width)));
-    let [head, words, line] =
+    confirmed(frame, area, title, DELETE_WORDS, field, sight);
+}
+
+/// The word for a token server that is to be believed anew.
+pub(super) fn authority(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    url: &ServerUrl,
+    field: &Field,
+    sight: &Sight,
+) {
+    let title = format!("Another authority for {url}?");
+    confirmed(frame, area, title, AUTHORITY_WORDS, field, sight);
+}
+
+/// What is asked, what follows from it, and the word for it.
+fn confirmed(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    title: String,
+    words: &'static str,
+    field: &Field,
+    sight: &Sight,
+) {
+    let rows = [&title, words].map(|text| Constraint::Length(rows_of(text, area.width)));
+    let [head, below, line] =
         Layout::vertical([rows[0], rows[1], Constraint::Length(1)]).areas(area);
     let wrapped = |line: Line<'static>| Paragraph::new(line).wrap(Wrap { trim: true });
     frame.render_widget(wrapped(Line::styled(title, sight.colours.warning())), head);
-    frame.render_widget(wrapped(Line::from(DELETE_WORDS)), words);
+    frame.render_widget(wrapped(Line::from(words)), below);
     typed(frame, line, field);
 }
 
