@@ -43,9 +43,12 @@ const RELAY_KIB: u64 = 64 << 10;
 /// What one phone takes: what TLS keeps above all, and a request that waits for it. With it 10,000 phones are below
 /// 256 MiB.
 const PHONE_KIB: u64 = 19;
-/// What one login that waits takes in gateway and relay together; the first few pay for what is made once.
-const LOGIN_KIB: u64 = 16;
-const FIRST_LOGINS_KIB: u64 = 4 << 10;
+/// What one login that waits takes in gateway and relay together.
+const LOGIN_KIB: u64 = 8;
+/// What an allocator takes at once.
+const ALLOCATOR_KIB: u64 = 1 << 10;
+/// Logins that came before, and pay for what is made once.
+const FIRST_LOGINS: usize = 64;
 const PHONES: usize = 300;
 /// Threads that wrote down, for a moment, that a gateway asked for a phone; they linger in tokio's pool.
 const POOLED: u64 = 16;
@@ -102,7 +105,7 @@ fn logins_that_wait_for_phones_hold_nothing() {
     files::raise_limit();
     let mut chance = Chance::of_this_run();
     let home = Home::new();
-    let devices = devices(people + 1);
+    let devices = devices(FIRST_LOGINS + people + 1);
     let registered: Vec<_> = devices.iter().map(Device::registration_id).collect();
     let known = populate_phones(&home, &registered, &mut chance);
     let up = Running::up(&home);
@@ -115,14 +118,14 @@ fn logins_that_wait_for_phones_hold_nothing() {
     let authority = fs::read_to_string(home.authority()).unwrap();
     Runtime::new().unwrap().block_on(async {
         let mut listening = listen(&home, &authority, devices).await;
-        let (last, waiting) = known.split_last().unwrap();
+        let (last, known) = known.split_last().unwrap();
+        let (first, waiting) = known.split_at(FIRST_LOGINS);
+        let (first_phones, phones) = listening.split_at_mut(FIRST_LOGINS);
+        let logins = Logins::begin(&home, first, first_phones, &mut chance).await;
+        logins.deny().await;
+
         let (before, threads) = (resident_kib(up.pid()), threads(up.pid()));
-        let mut logins = Logins::begin(&home, waiting, &mut chance);
-        let mut requests = Vec::new();
-        for phone in &mut listening[..people] {
-            requests.push(phone.next().await);
-        }
-        logins.wait_for_words();
+        let logins = Logins::begin(&home, waiting, phones, &mut chance).await;
         let during = resident_kib(up.pid());
         let busy = self::threads(up.pid());
 
@@ -135,10 +138,7 @@ fn logins_that_wait_for_phones_hold_nothing() {
         let beside = began.elapsed();
 
         let began = Instant::now();
-        for ((phone, request), person) in listening.iter().zip(&requests).zip(waiting) {
-            phone.deny(request, person).await;
-        }
-        logins.all_refused();
+        logins.deny().await;
         found(format!(
             "{people} logins wait for phones: {} KiB more than before, {busy} threads of {threads}; another login \
              took {:.0} ms meanwhile; all were answered {:.1} s after the first word",
@@ -147,19 +147,31 @@ fn logins_that_wait_for_phones_hold_nothing() {
             began.elapsed().as_secs_f64()
         ));
         let logins = u64::try_from(people).unwrap();
-        assert!(during.saturating_sub(before) < FIRST_LOGINS_KIB + logins * LOGIN_KIB);
+        assert!(during.saturating_sub(before) < ALLOCATOR_KIB + logins * LOGIN_KIB);
         assert!(busy <= threads + POOLED, "{busy} threads, {threads} before");
     });
     up.stop();
 }
 
 /// Logins by RADIUS that have asked for a push.
-struct Logins(Vec<(client::Client, Vec<(u8, String)>)>);
+struct Logins<'a> {
+    people: &'a [Person],
+    phones: &'a [Phone],
+    clients: Vec<(client::Client, Vec<(u8, String)>)>,
+    /// What the phones were asked.
+    requests: Vec<PushLoginRequest>,
+}
 
-impl Logins {
-    /// Password, then a word in place of the code: the number is shown.
-    fn begin(home: &Home, people: &[Person], chance: &mut Chance) -> Self {
-        let mut logins = Vec::new();
+impl<'a> Logins<'a> {
+    /// Password, then a word in place of the code: the number is shown. The person goes on at the login, and the
+    /// request waits.
+    async fn begin(
+        home: &Home,
+        people: &'a [Person],
+        phones: &'a mut [Phone],
+        chance: &mut Chance,
+    ) -> Self {
+        let mut clients = Vec::new();
         for group in people.chunks(OF_ONE_SOCKET) {
             let mut client = client::Client::new(home, PORTAL, chance);
             let mut states = Vec::new();
@@ -174,24 +186,33 @@ impl Logins {
                 .iter()
                 .map(|(name, state)| (client.request(name, "push", Some(state)), name.clone()))
                 .collect();
-            logins.push((client, waiting));
+            clients.push((client, waiting));
         }
-        Self(logins)
-    }
-
-    /// The person goes on at the login: the request waits.
-    fn wait_for_words(&mut self) {
-        for (client, waiting) in &self.0 {
+        let mut requests = Vec::new();
+        for (phone, _) in phones.iter_mut().zip(people) {
+            requests.push(phone.next().await);
+        }
+        for (client, waiting) in &clients {
             for (identifier, _) in waiting {
                 client.send(*identifier);
             }
         }
         // Until all have been read.
-        std::thread::sleep(Duration::from_secs(2));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        Self {
+            people,
+            phones,
+            clients,
+            requests,
+        }
     }
 
-    fn all_refused(&mut self) {
-        for (client, waiting) in &self.0 {
+    /// Every phone says no, and every login is refused.
+    async fn deny(self) {
+        for ((phone, request), person) in self.phones.iter().zip(&self.requests).zip(self.people) {
+            phone.deny(request, person).await;
+        }
+        for (client, waiting) in &self.clients {
             for (identifier, name) in waiting {
                 assert_eq!(client.insist(*identifier), Answer::Reject, "{name}");
             }
