@@ -3,7 +3,7 @@
 //! The shell fetches [`Facts`] for an [`Operation`], [`apply`] decides, and the store commits the
 //! [`Plan`] in one transaction: state, audit events and messages to send, or nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use ident::{ActivationCode, LicenceCode, LicenceSerial, RegistrationId, TokenSerial};
@@ -380,8 +380,8 @@ pub struct Reads {
 pub struct Facts {
     /// The users asked for that exist.
     pub users: Vec<User>,
-    /// The tokens asked for that exist, and those of the users.
-    pub tokens: Vec<Owned>,
+    /// The tokens asked for that exist, and those of the users. An import names as many as a licence has.
+    pub tokens: BTreeMap<TokenSerial, Owned>,
     /// The entry asked for, if it exists.
     pub object: Option<Object>,
     /// All entries of a table of which all were asked for.
@@ -448,18 +448,12 @@ impl Facts {
     }
 
     fn token(&self, serial: TokenSerial) -> Option<&Owned> {
-        self.tokens
-            .iter()
-            .find(|owned| owned.token.serial == serial)
+        self.tokens.get(&serial)
     }
 
     /// Takes a token out, to be changed and put into the plan.
     fn take_token(&mut self, serial: TokenSerial) -> Option<Owned> {
-        let at = self
-            .tokens
-            .iter()
-            .position(|owned| owned.token.serial == serial)?;
-        Some(self.tokens.swap_remove(at))
+        self.tokens.remove(&serial)
     }
 
     /// Takes a token out that belongs to this virtual domain. Another's is as if it did not exist.

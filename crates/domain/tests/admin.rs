@@ -123,9 +123,10 @@ fn user(name: &str, token: Option<TokenSerial>) -> User {
 }
 
 fn facts(users: Vec<User>, tokens: Vec<Owned>) -> Facts {
+    let tokens = tokens.into_iter().map(|owned| (owned.token.serial, owned));
     Facts {
         users,
-        tokens,
+        tokens: tokens.collect(),
         vdoms: vec![Vdom::ROOT],
         code_lifetime: LIFETIME,
         ..Facts::default()

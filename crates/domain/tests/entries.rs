@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+use std::collections::BTreeMap;
+
 use domain::access::Authority;
 use domain::admin::{
     AdminError, Change, Edit, Entropy, Facts, Operation, Owned, Owner, Plan, Use, Uses, apply,
@@ -91,22 +93,23 @@ fn holder(name: &str) -> User {
     }
 }
 
-fn owned(owner: Option<&str>) -> Owned {
-    Owned {
+fn owned(owner: Option<&str>) -> BTreeMap<TokenSerial, Owned> {
+    let owned = Owned {
         token: Token::imported(Vdom::ROOT, serial(), LicenceSerial::purchased(1)),
         owner: owner.map(|name| Owner {
             name: UserName::parse(name).unwrap(),
             status: Switch::Enable,
             contact: Contact::default(),
         }),
-    }
+    };
+    [(serial(), owned)].into()
 }
 
 #[test]
 fn a_renamed_user_is_the_same_person_in_the_audit_log() {
     let held = Facts {
         users: vec![holder("alice")],
-        tokens: vec![owned(Some("alice"))],
+        tokens: owned(Some("alice")),
         ..facts()
     };
     let plan = decide(rename(&LOCAL, "CORP\\Alice", "Bob"), held).unwrap();
@@ -162,7 +165,7 @@ fn tokens_are_neither_renamed_nor_copied() {
         copy(&FORTITOKEN, serial().as_str(), "FTKMOB0000000001"),
     ] {
         let held = Facts {
-            tokens: vec![owned(None)],
+            tokens: owned(None),
             ..facts()
         };
         let error = decide(operation, held).unwrap_err();
@@ -189,7 +192,7 @@ fn a_copy_has_everything_but_may_not_share_a_token() {
     );
     let held = Facts {
         users: vec![holder("alice")],
-        tokens: vec![owned(Some("alice"))],
+        tokens: owned(Some("alice")),
         ..facts()
     };
     let error = decide(copy(&LOCAL, "alice", "bob"), held).unwrap_err();
@@ -200,7 +203,7 @@ fn a_copy_has_everything_but_may_not_share_a_token() {
 fn a_purge_gives_the_tokens_of_users_back() {
     let held = Facts {
         users: vec![holder("alice"), user("bob")],
-        tokens: vec![owned(Some("alice"))],
+        tokens: owned(Some("alice")),
         ..facts()
     };
     let plan = decide(purge(&LOCAL), held).unwrap();

@@ -47,7 +47,7 @@ fn token(stage: Stage) -> Token {
 }
 
 fn facts(tokens: Vec<Token>) -> Facts {
-    let owned = |token| Owned { token, owner: None };
+    let owned = |token: Token| (token.serial, Owned { token, owner: None });
     Facts {
         tokens: tokens.into_iter().map(owned).collect(),
         vdoms: vec![Vdom::ROOT],

@@ -128,8 +128,9 @@ fn taken(numbers: &[u8], facts: Facts) -> Result<Plan, AdminError> {
 }
 
 fn here(tokens: Vec<Owned>) -> Facts {
+    let tokens = tokens.into_iter().map(|owned| (owned.token.serial, owned));
     Facts {
-        tokens,
+        tokens: tokens.collect(),
         ..Facts::default()
     }
 }

@@ -63,7 +63,7 @@ impl World {
         let named = reads.named.iter().filter(|named| self.has(named));
         let in_table = |object: &&Object| all(object.table);
         Facts {
-            tokens: tokens.map(|token| self.owned(token)).collect(),
+            tokens: tokens.map(|token| (token.0, self.owned(token))).collect(),
             users,
             object: reads
                 .object

@@ -105,7 +105,7 @@ fn decide_under(
 
 fn facts(push: &[(&str, &str)], owned: Owned) -> Facts {
     Facts {
-        tokens: vec![owned],
+        tokens: [(owned.token.serial, owned)].into(),
         vdoms: vec![Vdom::ROOT],
         code_lifetime: Span::from_hours(72),
         push: settings(push).into(),

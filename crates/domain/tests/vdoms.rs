@@ -53,7 +53,7 @@ fn facts() -> Facts {
 fn with_token(serial: TokenSerial) -> Facts {
     let token = Token::imported(Vdom::ROOT, serial, LicenceSerial::purchased(1));
     Facts {
-        tokens: vec![Owned { token, owner: None }],
+        tokens: [(serial, Owned { token, owner: None })].into(),
         ..facts()
     }
 }
@@ -352,8 +352,9 @@ fn a_virtual_domain_names_no_token_into_it_without_its_licence() {
 #[test]
 fn events_and_messages_say_the_vdom() {
     let mut facts = with_token(serial());
-    facts.tokens[0].token.vdom = sales();
-    facts.tokens[0].token.stage = Stage::New;
+    let token = &mut facts.tokens.get_mut(&serial()).unwrap().token;
+    token.vdom = sales();
+    token.stage = Stage::New;
     let provision = Operation::Provision {
         vdom: sales(),
         token: serial(),

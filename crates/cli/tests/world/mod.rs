@@ -726,7 +726,7 @@ impl World {
         let tokens = serials
             .into_iter()
             .filter(exists)
-            .map(|serial| self.owned(serial))
+            .map(|serial| (serial, self.owned(serial)))
             .collect();
         Facts {
             users,

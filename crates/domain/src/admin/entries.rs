@@ -74,18 +74,18 @@ pub(super) fn purge(
         return Err(AdminError::FixedProfile(SUPER_ADMIN.into()));
     }
     if table == &FORTITOKEN {
-        let mut owned = facts.tokens.iter();
+        let mut owned = facts.tokens.values();
         if let Some(uses) = owned.find_map(|owned| with_owner(None, owned)) {
             return Err(AdminError::InUse { table, uses });
         }
-        let tokens = facts.tokens.iter().map(|owned| owned.token.serial);
+        let tokens = facts.tokens.keys().copied();
         plan.changes.extend(tokens.map(Change::TokenRemoved));
         return Ok(plan);
     }
     let given_back: HashSet<TokenSerial> = facts.users.iter().filter_map(in_use).collect();
     let names = facts.users.iter().map(|user| user.name.canonical().clone());
     plan.changes.extend(names.map(Change::UserRemoved));
-    let tokens = facts.tokens.into_iter().map(|owned| owned.token);
+    let tokens = facts.tokens.into_values().map(|owned| owned.token);
     let plan = tokens
         .filter(|token| given_back.contains(&token.serial))
         .fold(plan, |plan, token| plan.and(supply::released(token)));

@@ -1,6 +1,6 @@
 //! Administrative operations: facts, decision and writes in one transaction.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::access::Authority;
@@ -226,17 +226,17 @@ pub(super) async fn gather<T: Tx>(
     }
     serials.sort_unstable();
     serials.dedup();
-    let mut tokens = Vec::with_capacity(serials.len());
+    let mut tokens = BTreeMap::new();
     for serial in serials {
         if let Some(owned) = token(tx, serial, memory).await? {
-            tokens.push(owned);
+            tokens.insert(serial, owned);
         }
     }
     let mut all = Vec::new();
     if let Some((vdom, table)) = reads.all {
         let whole = whole(tx, vdom, table, memory).await?;
         users.extend(whole.0);
-        tokens.extend(whole.1);
+        tokens.extend(whole.1.into_iter().map(|owned| (owned.token.serial, owned)));
         all = whole.2;
     }
     let uses = match &reads.uses {
