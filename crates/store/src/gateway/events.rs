@@ -220,17 +220,17 @@ pub(super) async fn after<T: Tx>(
     .await
 }
 
+/// In the words of the index `event_login`, without which all that lies between two logins is read.
+const LOGINS_BEFORE: &str =
+    select_events!("WHERE id < $1 AND kind IN (1, 2, 17) ORDER BY id DESC LIMIT $2");
+
 /// Logins with a number below `before`, newest first.
 pub(super) async fn logins_before<T: Tx>(
     tx: &mut T,
     before: i64,
     limit: i64,
 ) -> Result<Vec<Recorded>, SqlError> {
-    tx.rows(
-        select_events!("WHERE id < $1 AND kind IN (1, 2, 17) ORDER BY id DESC LIMIT $2"),
-        &vals![before, limit],
-    )
-    .await
+    tx.rows(LOGINS_BEFORE, &vals![before, limit]).await
 }
 
 /// What became of messages to people, newest first: in events with numbers below `before`, of which the
@@ -264,4 +264,21 @@ pub(super) async fn explanations<T: Tx>(
         &vals![from, to],
     )
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns::{ACCEPTED, REFUSED, UNDECIDED};
+    use super::*;
+    use crate::gateway::schema::plan_of;
+
+    #[test]
+    fn logins_are_found_without_reading_what_lies_between_them() {
+        assert_eq!(
+            plan_of(LOGINS_BEFORE),
+            ["SEARCH event USING INDEX event_login (id<?)"]
+        );
+        let kinds = format!("kind IN ({ACCEPTED}, {REFUSED}, {UNDECIDED})");
+        assert!(LOGINS_BEFORE.contains(&kinds), "{kinds}");
+    }
 }

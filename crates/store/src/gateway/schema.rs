@@ -95,7 +95,24 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "files given to other gateways",
         sql: GIVEN_FILES,
     },
+    Migration {
+        name: "pages of logins and polls",
+        sql: PAGES,
+    },
 ];
+
+/// Partial, so that a page is found where few rows of many are wanted:
+///
+/// - `event_login` grows at its end alone, by some ten octets for each login in the sync that the login waits for
+///   anyway; other events do not touch it.
+/// - `token_pollable` and `token_pollable_of` change when a token changes its stage, never by a login.
+const PAGES: &str = "
+CREATE INDEX event_login ON event (id) WHERE kind IN (1, 2, 17);
+CREATE INDEX token_pollable ON token (serial)
+    WHERE stage IN ('provisioning', 'provisioned', 'withheld');
+CREATE INDEX token_pollable_of ON token (vdom, serial)
+    WHERE stage IN ('provisioning', 'provisioned', 'withheld');
+";
 
 /// The files in which tokens left, in their order; `name` is what the administrator calls them.
 const GIVEN_FILES: &str = "
@@ -197,7 +214,7 @@ ALTER TABLE person ADD COLUMN radius_server TEXT;
 /// - `token.stage = 'withheld'` is one of another unit's backup that is still that unit's.
 /// - `token.stage = 'removed'` keeps what was spent of a token that was deleted: it may come back.
 /// - `event` is the audit chain. A login appends to it and touches nothing else; the two partial
-///   indexes cover what a start has to read again and are not touched by an ordinary Accept.
+///   indexes here cover what a start has to read again and are not touched by an ordinary Accept.
 const GATEWAY: &str = "
 CREATE TABLE person (
     canonical TEXT PRIMARY KEY,
@@ -457,6 +474,21 @@ INSERT INTO reference (vdom, path, entry, field, target, name)
     WHERE path = 'system admin' AND field = 'accprofile' AND value = 'super_admin'
     ON CONFLICT DO NOTHING;
 ";
+
+/// How SQLite finds what a statement is about.
+#[cfg(test)]
+pub(super) fn plan_of(sql: &str) -> Vec<String> {
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    for step in MIGRATIONS {
+        database.execute_batch(step.sql).unwrap();
+    }
+    let mut plan = database
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap();
+    let unbound = vec![None::<i64>; plan.parameter_count()];
+    let steps = plan.query_map(rusqlite::params_from_iter(unbound), |row| row.get("detail"));
+    steps.unwrap().collect::<Result<_, _>>().unwrap()
+}
 
 #[cfg(test)]
 mod tests {

@@ -356,6 +356,14 @@ pub(super) async fn all_tokens_after<T: Tx>(
     .await
 }
 
+/// In the words of the index `token_pollable`, without which all hardware tokens are read.
+const POLLABLE_AFTER: &str = "SELECT serial FROM token WHERE serial > $1 \
+     AND stage IN ('provisioning', 'provisioned', 'withheld') ORDER BY serial LIMIT $2";
+
+/// The same of a virtual domain, by the index `token_pollable_of`.
+const POLLABLE_OF_AFTER: &str = "SELECT serial FROM token WHERE vdom = $1 AND serial > $2 \
+     AND stage IN ('provisioning', 'provisioned', 'withheld') ORDER BY serial LIMIT $3";
+
 /// The next mobile tokens after `after` whose state at the token server matters: those of a virtual
 /// domain, or all.
 pub(super) async fn pollable_after<T: Tx>(
@@ -366,21 +374,10 @@ pub(super) async fn pollable_after<T: Tx>(
 ) -> Result<Vec<TokenSerial>, SqlError> {
     let rows: Vec<(String,)> = match &vdom {
         Some(vdom) => {
-            tx.rows(
-                "SELECT serial FROM token WHERE vdom = $1 AND serial > $2 \
-                 AND stage IN ('provisioning', 'provisioned', 'withheld') ORDER BY serial LIMIT $3",
-                &vals![vdom.as_str(), after, limit],
-            )
-            .await?
+            tx.rows(POLLABLE_OF_AFTER, &vals![vdom.as_str(), after, limit])
+                .await?
         }
-        None => {
-            tx.rows(
-                "SELECT serial FROM token WHERE serial > $1 \
-                 AND stage IN ('provisioning', 'provisioned', 'withheld') ORDER BY serial LIMIT $2",
-                &vals![after, limit],
-            )
-            .await?
-        }
+        None => tx.rows(POLLABLE_AFTER, &vals![after, limit]).await?,
     };
     let serial = |text: &str| {
         TokenSerial::parse(text).map_err(|_| SqlError::damaged("token", text, "serial"))
@@ -594,4 +591,27 @@ pub(super) async fn remove_token<T: Tx>(tx: &mut T, serial: TokenSerial) -> Resu
         &vals![serial.as_str()],
     )
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::schema::plan_of;
+
+    #[test]
+    fn a_poll_reads_no_token_that_it_does_not_ask_about() {
+        for (sql, found) in [
+            (POLLABLE_AFTER, "INDEX token_pollable (serial>?)"),
+            (
+                POLLABLE_OF_AFTER,
+                "INDEX token_pollable_of (vdom=? AND serial>?)",
+            ),
+        ] {
+            let steps = plan_of(sql);
+            assert!(
+                matches!(&steps[..], [step] if step.ends_with(found)),
+                "{steps:#?}"
+            );
+        }
+    }
 }
