@@ -4,6 +4,8 @@
 //! A guess is counted before it is evaluated (password) or in the same step (code), so that parallel
 //! guesses cannot overrun a limit.
 
+use std::num::NonZeroU64;
+
 use otp::Window;
 
 use crate::time::{Span, Timestamp};
@@ -185,11 +187,39 @@ const OPEN_GUESSES_MAX: usize = 10;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Guess(pub(crate) [u8; 32]);
 
+/// A count of a [`PasswordCounter`], of whatever name and source. One that begins anew has another number: what is in
+/// the one before is taken from no other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Generation(NonZeroU64);
+
+/// What numbers them.
+#[derive(Debug)]
+pub struct Generations {
+    next: NonZeroU64,
+}
+
+impl Default for Generations {
+    fn default() -> Self {
+        Self {
+            next: NonZeroU64::MIN,
+        }
+    }
+}
+
+impl Generations {
+    /// One that was not there before.
+    pub fn draw(&mut self) -> Generation {
+        let drawn = Generation(self.next);
+        self.next = self.next.saturating_add(1);
+        drawn
+    }
+}
+
 /// By what a password was counted before it was evaluated: what gives it back gives no more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Charge {
-    /// By its source: [`PasswordCounter`].
-    pub source: bool,
+    /// By its source: which count of a [`PasswordCounter`] it is in.
+    pub source: Option<Generation>,
     /// By its name over all sources: [`NameRate`].
     pub name: bool,
 }
@@ -207,6 +237,8 @@ struct OpenGuess {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PasswordCounter {
     failures: u32,
+    /// That of the failures; none before the first.
+    generation: Option<Generation>,
     /// Wrong ones since the last right one, whatever was waited for between: a guesser waits too.
     in_a_row: u32,
     last: Timestamp,
@@ -215,21 +247,27 @@ pub struct PasswordCounter {
 }
 
 impl PasswordCounter {
-    /// Counts the attempt as a failure before it is evaluated, or refuses to evaluate it.
-    pub fn reserve(&mut self, limit: PasswordLimit, now: Timestamp) -> Result<(), Throttled> {
+    /// Counts the attempt as a failure before it is evaluated, or refuses to evaluate it: in which count it is, which
+    /// is `fresh` if it begins one.
+    pub fn reserve(
+        &mut self,
+        limit: PasswordLimit,
+        fresh: Generation,
+        now: Timestamp,
+    ) -> Result<Generation, Throttled> {
         if let Some(open_again) = self.open_again(limit) {
             if open_again > now {
                 return Err(Throttled::Until(open_again));
             }
             self.failures = 0;
+            self.generation = None;
             self.open.clear();
         }
         if self.last.after(ROW_SPAN) <= now {
             self.in_a_row = 0;
         }
-        self.count();
         self.last = now;
-        Ok(())
+        Ok(self.count(fresh))
     }
 
     /// Until when the source waits or waited, if it has used up its tries.
@@ -246,25 +284,26 @@ impl PasswordCounter {
         &mut self,
         guess: &Guess,
         limit: PasswordLimit,
+        fresh: Generation,
         now: Timestamp,
-    ) -> Result<(), Throttled> {
+    ) -> Result<Generation, Throttled> {
         if self.since(guess).is_none() {
-            return self.reserve(limit, now);
+            return self.reserve(limit, fresh, now);
         }
-        self.count();
-        Ok(())
+        Ok(self.count(fresh))
     }
 
-    fn count(&mut self) {
+    fn count(&mut self, fresh: Generation) -> Generation {
         self.failures = self.failures.saturating_add(1);
         self.in_a_row = self.in_a_row.saturating_add(1);
+        *self.generation.get_or_insert(fresh)
     }
 
     /// Keeps a reserved guess open: one server took it for wrong, and another was silent. However often it
     /// comes, it counts once. Whether it is open only now.
     pub fn keep_open(&mut self, guess: Guess, charge: Charge, now: Timestamp) -> bool {
         if self.since(&guess).is_some() {
-            self.release();
+            self.release(charge);
             return false;
         }
         if self.open.len() == OPEN_GUESSES_MAX {
@@ -282,7 +321,7 @@ impl PasswordCounter {
     pub fn forgive(&mut self, guess: &Guess) -> Option<(Timestamp, Charge)> {
         let at = self.open.iter().position(|open| open.guess == *guess)?;
         let OpenGuess { at, charge, .. } = self.open.remove(at);
-        self.release();
+        self.release(charge);
         Some((at, charge))
     }
 
@@ -297,8 +336,12 @@ impl PasswordCounter {
         self.in_a_row > MISTYPED
     }
 
-    /// Takes a reservation back: the outcome is not known (the store failed, the queue was full).
-    pub fn release(&mut self) {
+    /// Takes a reservation back: the outcome is not known (the store failed, the queue was full). One that is in
+    /// another count takes nothing from this one.
+    pub fn release(&mut self, charge: Charge) {
+        if charge.source.is_none() || charge.source != self.generation {
+            return;
+        }
         self.failures = self.failures.saturating_sub(1);
         self.in_a_row = self.in_a_row.saturating_sub(1);
     }
@@ -510,12 +553,12 @@ mod tests {
             threshold: 3,
             duration: Span::from_secs(60),
         };
-        let mut counter = PasswordCounter::default();
-        let admitted = (0..64)
-            .filter(|_| counter.reserve(limit, START).is_ok())
-            .count();
-        assert_eq!(admitted, 3);
-        assert_eq!(counter.reserve(limit, START.after(limit.duration)), Ok(()));
+        let (mut counter, mut generations) = (PasswordCounter::default(), Generations::default());
+        let mut reserve = |now| counter.reserve(limit, generations.draw(), now);
+        let admitted: Vec<_> = (0..64).filter_map(|_| reserve(START).ok()).collect();
+        assert!(matches!(admitted[..], [one, two, three] if one == two && two == three));
+        let later = reserve(START.after(limit.duration)).unwrap();
+        assert_ne!(later, admitted[0]);
         counter.succeeded();
         assert!(counter.is_stale(limit, START));
     }
@@ -526,22 +569,52 @@ mod tests {
             threshold: 2,
             duration: Span::from_secs(60),
         };
-        let mut counter = PasswordCounter::default();
+        let (mut counter, mut generations) = (PasswordCounter::default(), Generations::default());
+        let mut reserve = |counter: &mut PasswordCounter, guess: &Guess, now| {
+            let reserved = counter.reserve_guess(guess, limit, generations.draw(), now);
+            reserved.map(|generation| Charge {
+                source: Some(generation),
+                name: false,
+            })
+        };
         let [one, two, three] = [1, 2, 3].map(|octet| Guess([octet; 32]));
         for times in 0..9 {
-            assert_eq!(counter.reserve_guess(&one, limit, START), Ok(()));
-            let is_new = counter.keep_open(one, Charge::default(), START);
+            let charge = reserve(&mut counter, &one, START).unwrap();
+            let is_new = counter.keep_open(one, charge, START);
             assert_eq!(is_new, times == 0);
         }
-        assert_eq!(counter.reserve_guess(&two, limit, START), Ok(()));
-        assert!(counter.keep_open(two, Charge::default(), START));
-        assert!(counter.reserve_guess(&three, limit, START).is_err());
-        assert_eq!(counter.reserve_guess(&one, limit, START), Ok(()));
+        let charge = reserve(&mut counter, &two, START).unwrap();
+        assert!(counter.keep_open(two, charge, START));
+        assert!(reserve(&mut counter, &three, START).is_err());
+        reserve(&mut counter, &one, START).unwrap();
         assert_eq!(counter.since(&one), Some(START));
         // What another time was silent to is forgotten with the failures.
         let open_again = START.after(limit.duration);
-        assert_eq!(counter.reserve_guess(&three, limit, open_again), Ok(()));
+        reserve(&mut counter, &three, open_again).unwrap();
         assert_eq!(counter.since(&one), None);
+    }
+
+    #[test]
+    fn what_is_given_back_late_takes_nothing_from_a_count_that_began_since() {
+        let limit = PasswordLimit {
+            threshold: 2,
+            duration: Span::from_secs(60),
+        };
+        let (mut counter, mut generations) = (PasswordCounter::default(), Generations::default());
+        let mut reserve = |counter: &mut PasswordCounter, now| {
+            let reserved = counter.reserve(limit, generations.draw(), now);
+            reserved.map(|generation| Charge {
+                source: Some(generation),
+                name: false,
+            })
+        };
+        let [late, _] = [(); 2].map(|()| reserve(&mut counter, START).unwrap());
+        let again = START.after(limit.duration);
+        let [_, last] = [(); 2].map(|()| reserve(&mut counter, again).unwrap());
+        counter.release(late);
+        assert!(reserve(&mut counter, again).is_err());
+        counter.release(last);
+        assert!(reserve(&mut counter, again).is_ok());
     }
 
     #[test]
@@ -594,9 +667,9 @@ mod tests {
             threshold: 1,
             duration: Span::ZERO,
         };
-        let mut counter = PasswordCounter::default();
-        assert!((0..10).all(|_| counter.reserve(limit, START).is_ok()));
-        let side_by_side = START.before(Span::from_secs(1));
-        assert_eq!(counter.reserve(limit, side_by_side), Ok(()));
+        let (mut counter, mut generations) = (PasswordCounter::default(), Generations::default());
+        let mut reserve = |now| counter.reserve(limit, generations.draw(), now).is_ok();
+        assert!((0..10).all(|_| reserve(START)));
+        assert!(reserve(START.before(Span::from_secs(1))));
     }
 }

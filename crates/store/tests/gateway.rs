@@ -924,23 +924,26 @@ async fn names_beyond_those_that_are_counted_count_for_their_source() {
         assert!(reserve(&format!("user{number}"), "198.51.100.1", START));
     }
     // Ten times as many as of one name: people behind one address are many.
-    for number in 0..30 {
-        assert!(reserve(&format!("new{number}"), "192.0.2.1", START));
-    }
+    let crowd = network("192.0.2.1");
+    let of_new = |number| charged(&store, &name(&format!("new{number}")), crowd, START);
+    let charges: Vec<Charge> = (0..30).map(of_new).collect();
     assert!(!reserve("new30", "192.0.2.1", START));
     assert!(reserve("new30", "192.0.2.2", START));
     assert!(reserve("user0", "198.51.100.1", START));
     // A right password is taken back alone.
-    store.settle_password(
-        &name("new1"),
-        network("192.0.2.1"),
-        WHOLE,
-        PasswordOutcome::Right,
-        START,
-    );
+    let right = PasswordOutcome::Right;
+    store.settle_password(&name("new1"), crowd, charges[1], right, START);
     assert!(reserve("new30", "192.0.2.1", START));
     assert!(!reserve("new31", "192.0.2.1", START));
-    assert!(reserve("new31", "192.0.2.1", START.after(secs(60))));
+    let later = START.after(secs(60));
+    assert!(reserve("new31", "192.0.2.1", later));
+    // Nor from what is counted of the name alone, for which there is room by then.
+    for _ in 0..3 {
+        assert!(reserve("new2", "192.0.2.1", later));
+    }
+    let undecided = PasswordOutcome::Undecided;
+    store.settle_password(&name("new2"), crowd, charges[2], undecided, later);
+    assert!(!reserve("new2", "192.0.2.1", later));
 }
 
 #[tokio::test]
@@ -1118,40 +1121,41 @@ async fn wrong_passwords_delay_their_source_and_nobody_else() {
             Reason::SourceThrottled
         ))
     );
-    assert_eq!(reserve(&store, &who, network("192.0.2.2"), START), Ok(()));
+    let second = network("192.0.2.2");
+    let charge = charged(&store, &who, second, START);
     assert_eq!(
         reserve(&store, &name("bob"), network("192.0.2.1"), START),
         Ok(())
     );
     assert_eq!(reserve(&store, &who, network("192.0.2.1"), until), Ok(()));
 
-    store.settle_password(
-        &who,
-        network("192.0.2.2"),
-        WHOLE,
-        PasswordOutcome::Right,
-        START,
-    );
+    store.settle_password(&who, second, charge, PasswordOutcome::Right, START);
+    let [_, charge] = [(); 2].map(|()| charged(&store, &who, second, START));
+    store.settle_password(&who, second, charge, PasswordOutcome::Undecided, START);
     for _ in 0..2 {
-        assert_eq!(reserve(&store, &who, network("192.0.2.2"), START), Ok(()));
+        assert_eq!(reserve(&store, &who, second, START), Ok(()));
     }
-    store.settle_password(
-        &who,
-        network("192.0.2.2"),
-        WHOLE,
-        PasswordOutcome::Undecided,
-        START,
-    );
-    for _ in 0..2 {
-        assert_eq!(reserve(&store, &who, network("192.0.2.2"), START), Ok(()));
-    }
-    assert!(
-        store
-            .reserve_password(&who, network("192.0.2.2"), START)
-            .is_err()
-    );
+    assert!(reserve(&store, &who, second, START).is_err());
     run(&store, Operation::Unlock(who.clone()), START).await;
-    assert_eq!(reserve(&store, &who, network("192.0.2.2"), START), Ok(()));
+    assert_eq!(reserve(&store, &who, second, START), Ok(()));
+}
+
+#[tokio::test]
+async fn what_was_under_way_when_another_was_right_takes_nothing_from_the_count_that_begins() {
+    let (_dir, store) = alice().await;
+    let limit = vec![
+        set(&SETTING, "auth-lockout-threshold", "3"),
+        set(&SETTING, "auth-lockout-duration", "60"),
+    ];
+    run(&store, configure(&SETTING, "", limit), START).await;
+    let (who, home) = (name("alice"), network("192.0.2.1"));
+    let [right, late] = [(); 2].map(|()| charged(&store, &who, home, START));
+    store.settle_password(&who, home, right, PasswordOutcome::Right, START);
+    for _ in 0..3 {
+        assert_eq!(reserve(&store, &who, home, START), Ok(()));
+    }
+    store.settle_password(&who, home, late, PasswordOutcome::Undecided, START);
+    assert!(reserve(&store, &who, home, START).is_err());
 }
 
 #[tokio::test]
@@ -1160,12 +1164,12 @@ async fn one_name_has_a_rate_over_all_sources_from_which_it_never_logged_in() {
     let who = name("alice");
     let home = network("192.0.2.1");
     let at = |subnet: u16, host: u16| Network::of([0x2001, 0xdb8, 0, subnet, 0, 0, 0, host].into());
-    assert_eq!(reserve(&store, &who, home, START), Ok(()));
-    store.settle_password(&who, home, WHOLE, PasswordOutcome::Right, START);
+    let charge = charged(&store, &who, home, START);
+    store.settle_password(&who, home, charge, PasswordOutcome::Right, START);
     // What was right, or not decided, takes nothing away.
     for _ in 0..200 {
-        assert_eq!(reserve(&store, &who, at(0, 1), START), Ok(()));
-        store.settle_password(&who, at(0, 1), WHOLE, PasswordOutcome::Undecided, START);
+        let charge = charged(&store, &who, at(0, 1), START);
+        store.settle_password(&who, at(0, 1), charge, PasswordOutcome::Undecided, START);
     }
     // One source that guesses on is kept to half of the tries.
     let guesser = network("203.0.113.7");
@@ -1182,8 +1186,8 @@ async fn one_name_has_a_rate_over_all_sources_from_which_it_never_logged_in() {
     assert_eq!(guess, Err(throttled));
     // Who logged in from elsewhere at the same provider has tries that no stranger uses up.
     let nearby = network("192.0.200.9");
-    assert_eq!(reserve(&store, &who, nearby, START), Ok(()));
-    store.settle_password(&who, nearby, WHOLE, PasswordOutcome::Undecided, START);
+    let charge = charged(&store, &who, nearby, START);
+    store.settle_password(&who, nearby, charge, PasswordOutcome::Undecided, START);
     let next = START.after(secs(60));
     assert_eq!(reserve(&store, &who, at(30, 1), next), Ok(()));
     assert!(reserve(&store, &who, at(31, 1), next).is_err());
@@ -1197,11 +1201,10 @@ async fn one_name_has_a_rate_over_all_sources_from_which_it_never_logged_in() {
     assert_eq!(reserve(&store, &who, at(31, 1), next), Ok(()));
 }
 
-/// What a password of a stranger is counted by.
-const WHOLE: Charge = Charge {
-    source: true,
-    name: true,
-};
+/// The same, and by what it is counted.
+fn charged(store: &GatewayStore, who: &CanonicalName, from: Network, now: Timestamp) -> Charge {
+    store.reserve_password(who, from, now).unwrap()
+}
 
 /// Counts a wrong password before it is looked at.
 fn reserve(
@@ -1254,7 +1257,7 @@ async fn what_was_counted_of_a_stranger_is_given_back_to_who_is_known_by_then() 
     let (who, away) = (name("alice"), network("203.0.113.7"));
     let reserve = || store.reserve_password(&who, away, START).unwrap();
     let (one, other) = (reserve(), reserve());
-    assert_eq!([one, other], [WHOLE; 2]);
+    assert!([one, other].iter().all(|it| it.source.is_some() && it.name));
     store.settle_password(&who, away, one, PasswordOutcome::Right, START);
     store.settle_password(&who, away, other, PasswordOutcome::Undecided, START);
     assert_eq!(strangers(&store, &who, 0), 80);
@@ -1275,8 +1278,8 @@ async fn a_guesser_who_waits_as_told_is_still_kept_to_half_of_the_tries() {
         // Whoever comes from a new place with the right password gets in at any time.
         if second % 60 == 0 {
             let place = Network::of(std::net::Ipv4Addr::from(0x0909_0000 + second).into());
-            assert_eq!(reserve(&store, &who, place, now), Ok(()), "{second}");
-            store.settle_password(&who, place, WHOLE, PasswordOutcome::Undecided, now);
+            let charge = charged(&store, &who, place, now);
+            store.settle_password(&who, place, charge, PasswordOutcome::Undecided, now);
         }
         now = now.after(secs(1));
     }

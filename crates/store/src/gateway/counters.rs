@@ -11,8 +11,8 @@ use domain::reason::Reason;
 use domain::settings::Settings;
 use domain::source::Network;
 use domain::throttle::{
-    BlackoutLimit, Charge, CodeCounter, Guess, NameRate, PasswordCounter, PasswordLimit,
-    SourceCounter, Standing,
+    BlackoutLimit, Charge, CodeCounter, Generations, Guess, NameRate, PasswordCounter,
+    PasswordLimit, SourceCounter, Standing,
 };
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
@@ -39,6 +39,8 @@ pub(super) struct Counters {
     passwords: Bounded<Presenter, PasswordCounter>,
     /// Of the names for which `passwords` has no room.
     crowded_out: Bounded<(Vdom, Network), PasswordCounter>,
+    /// Of the counts of both.
+    generations: Generations,
     sources: Bounded<(Vdom, Network), SourceCounter>,
     /// Over all sources from which the person never logged in.
     names: Bounded<CanonicalName, NameRate>,
@@ -52,6 +54,7 @@ impl Default for Counters {
             codes_alone: HashMap::new(),
             passwords: Bounded::new(SOURCES_MAX),
             crowded_out: Bounded::new(SOURCES_MAX),
+            generations: Generations::default(),
             sources: Bounded::new(SOURCES_MAX),
             names: Bounded::new(SOURCES_MAX),
             known: Known::default(),
@@ -150,15 +153,17 @@ impl Counters {
     ) -> Result<Charge, Refusal> {
         let is_open = guess.is_some_and(|guess| self.since(name, source, guess).is_some());
         let limit = settings.password_limit;
+        let fresh = self.generations.draw();
         let (mut charge, mut is_guessing) = (Charge::default(), false);
         if let Some((counter, limit)) = self.roomy(name, source, limit, now) {
             let reserved = match guess {
-                Some(guess) => counter.reserve_guess(guess, limit, now),
-                None => counter.reserve(limit, now),
+                Some(guess) => counter.reserve_guess(guess, limit, fresh, now),
+                None => counter.reserve(limit, fresh, now),
             };
-            reserved.map_err(|until| Refusal::throttled(until, Reason::SourceThrottled))?;
+            let generation =
+                reserved.map_err(|until| Refusal::throttled(until, Reason::SourceThrottled))?;
             is_guessing = counter.is_guessing();
-            charge.source = true;
+            charge.source = Some(generation);
         }
         // One that is open is a repetition and counts no more; so does whoever has no room.
         let standing = match self.known.relation(name, source, now) {
@@ -208,10 +213,10 @@ impl Counters {
 
     /// Takes back a reserved attempt: its outcome is not known.
     pub(super) fn release(&mut self, name: &CanonicalName, source: Network, charge: Charge) {
-        if charge.source
-            && let Some(counter) = self.counting(name, source)
-        {
-            counter.release();
+        let (key, shared) = keys(name, source);
+        let own = self.passwords.get_mut(&key);
+        for counter in own.into_iter().chain(self.crowded_out.get_mut(&shared)) {
+            counter.release(charge);
         }
         self.release_name(name, charge);
     }
@@ -234,11 +239,9 @@ impl Counters {
         now: Timestamp,
     ) {
         let (key, shared) = keys(name, source);
-        if self.passwords.remove(&key).is_none()
-            && charge.source
-            && let Some(counter) = self.crowded_out.get_mut(&shared)
-        {
-            counter.release();
+        self.passwords.remove(&key);
+        if let Some(counter) = self.crowded_out.get_mut(&shared) {
+            counter.release(charge);
         }
         self.known.put(name, source, now);
         self.release_name(name, charge);
