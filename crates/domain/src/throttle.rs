@@ -68,6 +68,14 @@ pub struct CodeCounter {
     proven_by: ProvenBy,
 }
 
+/// A wrong code that was counted before anything was evaluated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReservedCode {
+    at: Timestamp,
+    /// Whether it was the one that blocks.
+    blocks: bool,
+}
+
 impl CodeCounter {
     /// Whether a code may be evaluated now.
     pub fn admit(&self, now: Timestamp) -> Result<(), Throttled> {
@@ -108,6 +116,29 @@ impl CodeCounter {
             ProvenBy::Client => own >= most * AT_CLIENTS_THIRDS / 3,
         };
         self.blocked |= is_used_up || own + self.elsewhere >= most;
+    }
+
+    /// Counts a wrong code before anything is evaluated, or refuses to evaluate it.
+    pub fn reserve(&mut self, now: Timestamp) -> Result<ReservedCode, Throttled> {
+        self.admit(now)?;
+        self.failed(now);
+        Ok(ReservedCode {
+            at: now,
+            blocks: self.blocked,
+        })
+    }
+
+    /// Takes a reservation back: nothing was evaluated. What is no longer counted takes nothing from what is.
+    pub fn release(&mut self, reserved: ReservedCode) {
+        let Some(place) = self.failures.iter().rposition(|at| *at == reserved.at) else {
+            return;
+        };
+        self.blocked &= !reserved.blocks;
+        let later = u32::try_from(self.failures.len() - place).unwrap_or(u32::MAX);
+        if later <= self.since_success {
+            self.since_success -= 1;
+        }
+        self.failures.remove(place);
     }
 
     /// Blocks, as it was before a restart.
@@ -513,6 +544,33 @@ mod tests {
         assert_eq!(counter.admit(START), Ok(()));
         assert_eq!(counter.failures(START), 7);
         assert!(!counter.is_clear(START));
+    }
+
+    #[test]
+    fn a_code_that_was_not_evaluated_is_taken_back_alone() {
+        let mut counter = CodeCounter::default();
+        let at = |seconds| START.after(Span::from_secs(seconds));
+        (0..28).for_each(|second| counter.failed(at(second)));
+        counter.succeeded();
+        let before = counter.clone();
+        let reserved = counter.reserve(at(30)).unwrap();
+        counter.release(reserved);
+        assert_eq!(counter, before);
+        // One that blocks does so no more; what came since stays counted, and a success before ends no delay of it.
+        let reserved = counter.reserve(at(31)).unwrap();
+        counter.succeeded();
+        let blocking = counter.reserve(at(32)).unwrap();
+        assert!(counter.is_blocked());
+        counter.release(reserved);
+        assert!(counter.is_blocked());
+        assert_eq!((counter.failures(at(33)), counter.since_success), (29, 1));
+        counter.release(blocking);
+        assert_eq!(counter, before);
+        // An administrator forgot it meanwhile.
+        let mut unlocked = CodeCounter::default();
+        unlocked.failed(at(34));
+        unlocked.release(blocking);
+        assert_eq!(unlocked.failures(at(34)), 1);
     }
 
     #[test]

@@ -11,9 +11,10 @@ use domain::login::{
 use domain::name::CanonicalName;
 use domain::password::Presented;
 use domain::reason::Reason;
-use domain::throttle::CodeCounter;
+use domain::throttle::{CodeCounter, ReservedCode};
 use domain::time::Timestamp;
 use store::gateway::GatewayStore;
+use tracing::warn;
 
 use super::Unknown;
 use super::backends::{Backends, Checked};
@@ -63,7 +64,7 @@ impl Trials {
             None if facts.person.is_some() => Counting::AsWrongCode,
             _ => Counting::Free,
         };
-        let counter = counter(store, &trial.person, counting, now);
+        let (counter, reserved) = counter(store, &trial.person, counting, now);
         let standing = Standing::of(&facts, &counter, now);
         let (password, tried) = match counter.admit(now) {
             Err(throttled) if counting == Counting::AsWrongCode => {
@@ -71,7 +72,15 @@ impl Trials {
                 let refusal = Refusal::throttled(throttled, Reason::CodeThrottled);
                 (None, Tried::Refused(refusal))
             }
-            _ => decided(&facts, trial, counter, store, backends).await?,
+            _ => match decided(&facts, trial, counter, store, backends).await {
+                Ok(decided) => decided,
+                Err(unknown) => {
+                    if let Some(reserved) = reserved {
+                        store.with_code_counter(&facts.name, now, |it| it.release(reserved));
+                    }
+                    return Err(unknown);
+                }
+            },
         };
         let held = tried.of_later_time();
         if held.is_some() && counting == Counting::Free {
@@ -98,23 +107,25 @@ impl Trials {
 }
 
 /// The count of a person's wrong codes before this try, which is counted first if it counts: parallel ones do not
-/// get past the limit. One that is not looked at does not count.
+/// get past the limit. One that is not looked at does not count, and one of which nothing was evaluated is taken back.
 fn counter(
     store: &GatewayStore,
     person: &CanonicalName,
     counting: Counting,
     now: Timestamp,
-) -> CodeCounter {
+) -> (CodeCounter, Option<ReservedCode>) {
     store.with_code_counter(person, now, |counter| {
         let before = counter.clone();
-        if counting == Counting::AsWrongCode && counter.admit(now).is_ok() {
-            counter.failed(now);
-        }
-        before
+        let reserved = match counting {
+            Counting::AsWrongCode => counter.reserve(now).ok(),
+            Counting::Free => None,
+        };
+        (before, reserved)
     })
 }
 
-/// Whether the password is right, and what would become of the login.
+/// Whether the password is right, and what would become of the login. Where that is unknown, nobody has looked at the
+/// code.
 async fn decided(
     facts: &Facts,
     trial: Trial,
@@ -137,8 +148,12 @@ async fn decided(
     let mut tried = try_second(facts, proof, code, counter, now);
     if let Tried::Refused(refusal) = &mut tried {
         let found = finding(store, &facts.name, refusal, code, now).await;
-        if let Some(Finding { reason, evidence }) = found.map_err(Unknown::because)? {
-            (refusal.reason, refusal.evidence) = (reason, Some(evidence));
+        match found {
+            Ok(Some(Finding { reason, evidence })) => {
+                (refusal.reason, refusal.evidence) = (reason, Some(evidence));
+            }
+            Ok(None) => {}
+            Err(error) => warn!(%error, "what a refused code was is not known"),
         }
     }
     Ok((Some(true), tried))
@@ -186,4 +201,77 @@ async fn first(
         // Through a client alone, and none is named here.
         Verification::AskSources(_) => Err(refused(refusal, None)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::access::Authority;
+    use domain::admin::{Edit, Entropy, Operation};
+    use domain::password::PasswordHash;
+    use domain::schema::{LOCAL, Place, Value};
+    use domain::vdom::Vdom;
+    use store::gateway::{ClockTrust, Location};
+    use store::sealing::RootKey;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::debug_log::DebugLog;
+    use crate::network::UnitResolver;
+
+    const HASH: &str = "$argon2id$v=19$m=8,t=1,p=1$c3ltYm9sb24gd29ybGRz\
+                        $uX1ygHN54Gw+jALGU5ksxDpD7cXI1BAGYzdUG9Zmu+8";
+
+    #[tokio::test]
+    async fn a_try_of_which_nothing_is_known_counts_as_no_wrong_code() {
+        let home = tempfile::tempdir().unwrap();
+        let location = Location {
+            database: home.path().join("gateway.db"),
+            head: home.path().join("gateway.head"),
+            clock: ClockTrust::Clock,
+        };
+        let root = RootKey::load_or_create(&home.path().join("root.key")).unwrap();
+        let store = GatewayStore::open(&location, &root, clock::now()).await;
+        let store = Arc::new(store.unwrap());
+        let hash = PasswordHash::from_phc(HASH).unwrap();
+        let passwd = LOCAL.field("passwd").unwrap();
+        let alice = Operation::Configure {
+            place: Place::new(Vdom::ROOT, &LOCAL, "alice"),
+            edits: vec![Edit::Set(passwd, Value::Sealed(hash.to_enc().into()))],
+        };
+        let entropy = Entropy {
+            seed: Zeroizing::new([1; 20]),
+            salt: [1; 16],
+        };
+        let by = Authority::system("test");
+        let done = store.administer(alice, entropy, by, clock::now(), None);
+        done.await.unwrap();
+        let backends = Backends::new(
+            Arc::clone(&store),
+            Arc::new(UnitResolver::new(Arc::clone(&store))),
+            home.path().to_owned(),
+            DebugLog::default(),
+        );
+        let (trials, actor) = (Trials::default(), Actor::system("test"));
+        let alice = CanonicalName::of("alice").unwrap();
+        let run = async || {
+            let trial = Trial {
+                person: alice.clone(),
+                password: Presented::new(Zeroizing::new(b"wrong".to_vec())),
+                code: None,
+            };
+            trials.run(trial, &actor, &store, &backends).await
+        };
+        let failures = || {
+            let now = clock::now();
+            store.with_code_counter(&alice, now, |counter| counter.failures(now))
+        };
+        for tries in 0..6 {
+            assert_eq!(failures(), 0, "after {tries}");
+            assert_eq!(run().await.unwrap().password, Some(false));
+        }
+        assert_eq!(failures(), 1);
+        store.shutdown();
+        assert!(run().await.is_err());
+        assert_eq!(failures(), 1);
+    }
 }
