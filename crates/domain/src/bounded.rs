@@ -77,6 +77,23 @@ impl<K: Hash + Eq, V, S: BuildHasher> Bounded<K, V, S> {
         self.entries.iter()
     }
 
+    /// Up to `most` entries that lie before the place `end` of the row, the last first, with their places. Whoever goes
+    /// on before the first of them misses none that was there when it began and still is: what is taken out makes
+    /// room for the last, which was met by then. It may meet one twice.
+    pub fn before(&self, end: usize, most: usize) -> impl Iterator<Item = (usize, &K, &V)> {
+        let end = end.min(self.entries.len());
+        let places = (end.saturating_sub(most)..end).rev();
+        places.filter_map(|place| {
+            let key = self.entries.key_at(place)?;
+            Some((place, key, self.entries.at(place)?))
+        })
+    }
+
+    /// Whether there is no room for another without taking one out.
+    pub fn is_full(&self) -> bool {
+        self.entries.len() >= self.most
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -140,6 +157,29 @@ mod tests {
             assert!((31..=32).contains(&seen.get()), "{}", seen.get());
         }
         assert_eq!(table.entry(7, |_| false), Some(&mut 7));
+    }
+
+    #[test]
+    fn whoever_goes_through_it_piece_by_piece_misses_nothing_that_stays() {
+        let mut table = Bounded::new(1_000);
+        for number in 0..100_u32 {
+            *table.entry(number, |_| false).unwrap() = number;
+        }
+        let (mut met, mut end) = (std::collections::BTreeSet::new(), usize::MAX);
+        for taken in (0..100).step_by(9) {
+            for (place, key, _) in table.before(end, 7) {
+                met.insert(*key);
+                end = place;
+            }
+            table.remove(&taken);
+        }
+        while end > 0 {
+            for (place, key, _) in table.before(end, 7) {
+                met.insert(*key);
+                end = place;
+            }
+        }
+        assert!(table.iter().all(|(key, _)| met.contains(key)));
     }
 
     #[test]

@@ -928,8 +928,21 @@ async fn names_beyond_those_that_are_counted_count_for_their_source() {
     let of_new = |number| charged(&store, &name(&format!("new{number}")), crowd, START);
     let charges: Vec<Charge> = (0..30).map(of_new).collect();
     assert!(!reserve("new30", "192.0.2.1", START));
+    let waiting = |who: &str, source| {
+        let limits = store.limits(&name(who), &[source], START);
+        assert_eq!(limits.waiting.len(), limits.waiting_count);
+        limits.waiting
+    };
+    let until = START.after(secs(60));
+    assert_eq!(waiting("new30", crowd), [(crowd, until)]);
+    assert_eq!(waiting("new30", network("192.0.2.2")), []);
+    let known = network("198.51.100.1");
+    for _ in 0..2 {
+        assert_eq!(waiting("user0", known), []);
+        assert!(reserve("user0", "198.51.100.1", START));
+    }
+    assert_eq!(waiting("user0", crowd), [(crowd, until), (known, until)]);
     assert!(reserve("new30", "192.0.2.2", START));
-    assert!(reserve("user0", "198.51.100.1", START));
     // A right password is taken back alone.
     let right = PasswordOutcome::Right;
     store.settle_password(&name("new1"), crowd, charges[1], right, START);
