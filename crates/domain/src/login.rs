@@ -471,6 +471,14 @@ impl Refusal {
         }
     }
 
+    /// No code is sent any more before then.
+    pub fn too_many_sent(next: Timestamp) -> Self {
+        Self {
+            evidence: Some(format!("no other is sent before {next}").into()),
+            ..Self::because(Reason::SentCodesTooMany)
+        }
+    }
+
     fn of_token(self, token: TokenSerial) -> Self {
         Self {
             token: Some(token),

@@ -178,24 +178,42 @@ impl Allowances {
         let sent = self.sent.entry(person.clone(), is_old);
         let sent = sent.ok_or(NotSent::Full)?;
         sent.retain(|at| at.after(HOUR) > now);
-        if let [first, ..] = sent.as_slice()
-            && sent.len() >= self.hourly_max
-        {
-            return Err(NotSent::Until(first.after(HOUR)));
-        }
-        let valid: Vec<Timestamp> = sent
-            .iter()
-            .map(|at| at.after(lifetime))
-            .filter(|expires| *expires > now)
-            .collect();
-        if let [first, ..] = valid.as_slice()
-            && valid.len() >= OUTSTANDING_MAX
-        {
-            return Err(NotSent::Until(*first));
+        if let Some(next) = next(sent, self.hourly_max, lifetime, now) {
+            return Err(NotSent::Until(next));
         }
         sent.push(now);
         Ok(())
     }
+
+    /// Until when no other code is sent to somebody, if so. Nothing is counted by asking.
+    pub fn waits(
+        &self,
+        person: &CanonicalName,
+        lifetime: Span,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let sent = self.sent.get(person)?.iter().copied();
+        let recent: Vec<Timestamp> = sent.filter(|at| at.after(HOUR) > now).collect();
+        next(&recent, self.hourly_max, lifetime, now)
+    }
+}
+
+/// When a code may be sent after those of the last hour, if not now.
+fn next(
+    sent: &[Timestamp],
+    hourly_max: usize,
+    lifetime: Span,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    if sent.len() >= hourly_max {
+        return sent.first().map(|first| first.after(HOUR));
+    }
+    let expires = sent.iter().map(|at| at.after(lifetime));
+    let valid: Vec<Timestamp> = expires.filter(|expires| *expires > now).collect();
+    valid
+        .first()
+        .copied()
+        .filter(|_| valid.len() >= OUTSTANDING_MAX)
 }
 
 #[cfg(test)]
@@ -261,7 +279,10 @@ mod tests {
         }
         let next = NOW.after(MINUTE);
         let too_many = Err(NotSent::Until(next));
+        assert_eq!(allowances.waits(&alice, MINUTE, NOW), Some(next));
         assert_eq!(allowances.take(&alice, MINUTE, NOW), too_many);
+        assert_eq!(allowances.waits(&alice, MINUTE, next), None);
+        assert_eq!(allowances.waits(&person("bob"), MINUTE, NOW), None);
         assert_eq!(allowances.take(&person("bob"), MINUTE, NOW), Ok(()));
         let mut sent = 3;
         let mut at = next;
@@ -270,6 +291,8 @@ mod tests {
             at = at.after(Span::from_secs(20));
         }
         assert_eq!(sent, 10);
+        let end = NOW.after(Span::from_mins(59));
+        assert_eq!(allowances.waits(&alice, MINUTE, end), Some(NOW.after(HOUR)));
         let mut alone = Allowances::of_codes_alone();
         let moments = (0..).map(|minute| NOW.after(Span::from_mins(minute)));
         let taken = moments

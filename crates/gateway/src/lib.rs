@@ -245,7 +245,7 @@ impl Gateway {
         let executor = Arc::new(Executor::new(
             Arc::clone(&store),
             Arc::clone(&supply),
-            Arc::clone(&backends),
+            (Arc::clone(&backends), Arc::clone(&factors.codes)),
             unit,
             debug.clone(),
             Arc::clone(&retention),

@@ -204,6 +204,58 @@ fn whoever_waits_is_told_where_and_until_when() {
 }
 
 #[test]
+fn what_is_in_the_way_is_judged_by_the_clients_that_there_are() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.console(&format!(
+        "config user local\nedit bob\nset passwd {PASSWORD}\nnext\n\
+         edit carol\nset passwd {PASSWORD}\nset two-factor email\nset email-to carol@example.org\nend"
+    ))
+    .ok();
+    home.radius_client("vpn", CLIENT, "set code-position code-only");
+    doctor(&home, &["bob"]).has(1, &["in the way: second-factor-missing"]);
+    let unsent = [
+        "in the way: code-not-sent",
+        "evidence: no mail server is configured",
+    ];
+    doctor(&home, &["carol"]).has(1, &unsent);
+    home.console("config system email-server\nset server 127.0.0.1\nend")
+        .ok();
+    doctor(&home, &["carol"]).has(0, &["verdict: nothing stands in the way"]);
+    // Each request has a code sent, of which three are valid at once.
+    let vpn = Vpn::new(&home, CLIENT);
+    for _ in 0..3 {
+        vpn.ask_with_empty_password("carol");
+    }
+    let too_many = [
+        "in the way: sent-codes-too-many",
+        "evidence: no other is sent before ",
+    ];
+    doctor(&home, &["carol"]).has(1, &too_many);
+
+    // Where passwords are checked too, those who have one get in there.
+    home.console(
+        "config user radius-client\nedit wifi\nset subnet 192.0.2.1\nset secret xyzzy5461\nend",
+    )
+    .ok();
+    let at_clients = "evidence: at clients that check passwords themselves";
+    let but = "verdict: could log in, but not from everywhere";
+    let partial = [
+        "in the way at one place: second-factor-missing",
+        at_clients,
+        but,
+    ];
+    doctor(&home, &["bob"]).has(0, &partial);
+    let partial = [
+        "in the way at one place: sent-codes-too-many",
+        at_clients,
+        but,
+    ];
+    doctor(&home, &["carol"]).has(0, &partial);
+    up.stop();
+}
+
+#[test]
 fn servers_are_told_as_they_were_when_asked_last() {
     let home = Home::new();
     let up = Running::up(&home);

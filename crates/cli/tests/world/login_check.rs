@@ -2,7 +2,7 @@
 
 use cli::CheckLogin;
 use cli::render::{self, LoginCheck, PushCheck, TokenCheck};
-use domain::login::outlook::{Limits, Outlook};
+use domain::login::outlook::{Limits, Outlook, Surroundings};
 use domain::login::trial::Standing;
 use domain::login::{CodePosition, Factor, Facts, Person};
 use domain::password::Credential;
@@ -48,7 +48,7 @@ pub(super) fn checked(
         spent: None,
         push: PushCheck::Off,
     });
-    let outlook = Outlook::of(&facts, &limits, &[], now);
+    let outlook = Outlook::of(&facts, &limits, &Surroundings::default(), now);
     render::login_check(&LoginCheck {
         typed: &asked.typed,
         person: &asked.person,

@@ -3,7 +3,7 @@
 //! It is what [`begin`](super::begin) and [`second`](super::second) would refuse whatever comes, told all at once;
 //! of what they judge by what comes, nothing is said.
 
-use super::{Asked, Facts, Person, Refusal};
+use super::{Asked, CodePosition, Facts, Person, Refusal};
 use crate::backend::{BackendName, Rank};
 use crate::reason::Reason;
 use crate::source::Network;
@@ -51,77 +51,187 @@ pub struct KnownServer {
     pub silent: Option<Span>,
 }
 
+/// What a code that is sent for a login meets.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Sending {
+    /// Why nothing that is configured carries one, if so.
+    pub unconfigured: Option<Box<str>>,
+    /// Until when no other is sent at clients whose passwords this unit checks.
+    pub waits: Option<Timestamp>,
+    /// Until when none is at clients that check passwords themselves.
+    pub waits_alone: Option<Timestamp>,
+}
+
+/// What a login passes besides the record, and where it may come from. Where no client is known, passwords are checked
+/// here.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Surroundings {
+    /// The servers that know the password.
+    pub backends: Vec<KnownBackend>,
+    /// What a code meets that is sent.
+    pub sending: Sending,
+    /// Whether clients take the person whose passwords this unit checks.
+    pub checks_passwords: bool,
+    /// Whether clients take the person that check passwords themselves: [`CodePosition::CodeOnly`].
+    pub vouched: bool,
+}
+
+impl Surroundings {
+    /// With the clients of these positions.
+    #[must_use]
+    pub fn at(mut self, positions: impl IntoIterator<Item = CodePosition>) -> Self {
+        for position in positions {
+            match position {
+                CodePosition::CodeOnly => self.vouched = true,
+                _ => self.checks_passwords = true,
+            }
+        }
+        self
+    }
+
+    const fn have(&self, reach: Reach) -> bool {
+        match reach {
+            Reach::Everywhere => true,
+            Reach::Here => self.checks_passwords || !self.vouched,
+            Reach::Vouched => self.vouched,
+        }
+    }
+}
+
+/// Where something is in the way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reach {
+    Everywhere,
+    /// At clients whose passwords this unit checks.
+    Here,
+    /// At clients that check passwords themselves.
+    Vouched,
+}
+
+impl Reach {
+    const fn place(self) -> &'static str {
+        match self {
+            Self::Everywhere => "everywhere",
+            Self::Here => "at clients whose passwords are checked here",
+            Self::Vouched => "at clients that check passwords themselves",
+        }
+    }
+}
+
 /// How the next login looks.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Outlook {
     /// What would refuse it wherever it came from, in the order of the decision.
     pub obstacles: Vec<Refusal>,
-    /// What would refuse it at one place alone: whoever guesses at a name there brings it about.
+    /// What would refuse it at some places alone. Of a source, whoever guesses at a name there brings it about.
     pub partial: Vec<Refusal>,
     /// What is wrong with the second factor, where a recovery code or pass does in its place.
     pub recoverable: Option<Refusal>,
 }
 
 impl Outlook {
-    /// That of whom the facts are about. `backends` are those that know the password.
-    pub fn of(facts: &Facts, limits: &Limits, backends: &[KnownBackend], now: Timestamp) -> Self {
+    /// That of whom the facts are about.
+    pub fn of(facts: &Facts, limits: &Limits, surroundings: &Surroundings, now: Timestamp) -> Self {
+        let mut found = Found::default();
+        match &facts.person {
+            Some(person) => found.look_at(person, limits, &surroundings.sending, now),
+            None if surroundings.backends.is_empty() => {
+                found.add(Reach::Everywhere, Reason::UserUnknown);
+            }
+            None => found.add(Reach::Vouched, Reason::UserUnknown),
+        }
+        let unreachable = surroundings.backends.iter().filter_map(unreachable);
+        let unreachable = unreachable.map(|refusal| (Reach::Here, refusal));
+        found.refusals.extend(unreachable);
         let mut outlook = Self {
             obstacles: Vec::new(),
-            partial: sources(limits),
-            recoverable: None,
+            partial: sources(limits, surroundings),
+            recoverable: found.recoverable,
         };
-        match &facts.person {
-            Some(person) => outlook.look_at(person, limits, now),
-            None if backends.is_empty() => outlook.add(Reason::UserUnknown),
-            None => {}
+        let has_both = surroundings.have(Reach::Here) && surroundings.have(Reach::Vouched);
+        let is_stopped = |reach| found.refusals.iter().any(|(at, _)| *at == reach);
+        let are_both_stopped = is_stopped(Reach::Here) && is_stopped(Reach::Vouched);
+        for (reach, refusal) in found.refusals {
+            if !surroundings.have(reach) {
+                continue;
+            }
+            if reach == Reach::Everywhere || !has_both {
+                outlook.obstacles.push(refusal);
+            } else if are_both_stopped {
+                outlook.obstacles.push(within(refusal, reach.place()));
+            } else {
+                outlook.partial.push(within(refusal, reach.place()));
+            }
         }
         outlook
-            .obstacles
-            .extend(backends.iter().filter_map(unreachable));
-        outlook
     }
+}
 
-    fn look_at(&mut self, person: &Person, limits: &Limits, now: Timestamp) {
+/// What is in the way of somebody, in the order of the decision.
+#[derive(Default)]
+struct Found {
+    refusals: Vec<(Reach, Refusal)>,
+    recoverable: Option<Refusal>,
+}
+
+impl Found {
+    fn look_at(&mut self, person: &Person, limits: &Limits, sending: &Sending, now: Timestamp) {
         if let Some(reason) = person.closed() {
-            self.add(reason);
+            self.add(Reach::Everywhere, reason);
         }
         let is_renewable = person
             .validity
             .is_some_and(|validity| validity.is_renewable(now));
         if let Some(reason) = person.outlived(now).filter(|_| !is_renewable) {
-            self.add(reason);
+            self.add(Reach::Here, reason);
         }
         if person.password.is_none() {
             let none = Refusal::because(Reason::PasswordWrong);
-            self.obstacles.push(with(none, "none is set".to_owned()));
+            self.push(Reach::Here, with(none, "none is set".to_owned()));
         }
         match person.factor.asked() {
-            Ok(Asked::Nothing) => return,
-            Ok(Asked::Token(_) | Asked::Sent(_)) => {}
+            Ok(Asked::Nothing) => return self.add(Reach::Vouched, Reason::SecondFactorMissing),
+            Ok(Asked::Token(_)) => {}
+            Ok(Asked::Sent(_)) => self.look_at_sending(sending),
             Err(refusal) if person.may_recover(now) => self.recoverable = Some(refusal),
-            Err(refusal) => {
-                self.obstacles.push(refusal);
-                return;
+            Err(refusal) => return self.push(Reach::Everywhere, refusal),
+        }
+        for (reach, counter) in [
+            (Reach::Here, &limits.codes),
+            (Reach::Vouched, &limits.codes_alone),
+        ] {
+            if let Err(throttled) = counter.admit(now) {
+                self.push(reach, Refusal::throttled(throttled, Reason::CodeThrottled));
             }
-        }
-        if let Err(throttled) = limits.codes.admit(now) {
-            self.obstacles
-                .push(Refusal::throttled(throttled, Reason::CodeThrottled));
-        }
-        if let Err(throttled) = limits.codes_alone.admit(now) {
-            let refusal = Refusal::throttled(throttled, Reason::CodeThrottled);
-            let place = "at clients that check passwords themselves";
-            self.partial.push(within(refusal, place));
         }
     }
 
-    fn add(&mut self, reason: Reason) {
-        self.obstacles.push(Refusal::because(reason));
+    fn look_at_sending(&mut self, sending: &Sending) {
+        if let Some(why) = &sending.unconfigured {
+            let unsent = Refusal::because(Reason::CodeNotSent);
+            self.push(Reach::Everywhere, with(unsent, why.to_string()));
+        }
+        for (reach, waits) in [
+            (Reach::Here, sending.waits),
+            (Reach::Vouched, sending.waits_alone),
+        ] {
+            if let Some(next) = waits {
+                self.push(reach, Refusal::too_many_sent(next));
+            }
+        }
+    }
+
+    fn add(&mut self, reach: Reach, reason: Reason) {
+        self.push(reach, Refusal::because(reason));
+    }
+
+    fn push(&mut self, reach: Reach, refusal: Refusal) {
+        self.refusals.push((reach, refusal));
     }
 }
 
-/// What comes before anybody looks who it is.
-fn sources(limits: &Limits) -> Vec<Refusal> {
+/// What comes before anybody looks who it is. Sources wait for their passwords: where none is asked for, nobody does.
+fn sources(limits: &Limits, surroundings: &Surroundings) -> Vec<Refusal> {
     let from = |(source, until): &(Network, Timestamp), reason| {
         let refusal = Refusal::throttled(Throttled::Until(*until), reason);
         within(refusal, &format!("from {}", source.address()))
@@ -134,7 +244,9 @@ fn sources(limits: &Limits) -> Vec<Refusal> {
         let refusal = Refusal::throttled(Throttled::Until(until), Reason::NameThrottled);
         within(refusal, "from where the user never logged in")
     });
-    shut_out.chain(waiting).chain(strangers).collect()
+    let of_passwords = waiting.chain(strangers);
+    let of_passwords = of_passwords.filter(|_| surroundings.have(Reach::Here));
+    shut_out.chain(of_passwords).collect()
 }
 
 /// Nobody decides where no server answers.
@@ -171,7 +283,8 @@ mod tests {
 
     use super::*;
     use crate::backend::Kind;
-    use crate::login::{CodePosition, Factor};
+    use crate::contact::Address;
+    use crate::login::Factor;
     use crate::name::CanonicalName;
     use crate::recovery::{Digest, Held, Kind as Recovery};
     use crate::user::Switch;
@@ -234,7 +347,12 @@ mod tests {
         limits.strangers_wait = Some(LATER);
         let mut disabled = person(token());
         disabled.status = Switch::Disable;
-        let outlook = Outlook::of(&facts(Some(disabled)), &limits, &[], NOW);
+        let outlook = Outlook::of(
+            &facts(Some(disabled)),
+            &limits,
+            &Surroundings::default(),
+            NOW,
+        );
         assert_eq!(
             reasons(&outlook),
             [
@@ -266,17 +384,17 @@ mod tests {
         recovering.recovery = [pass].into();
         let facts = facts(Some(recovering));
         let mut limits = none();
-        let outlook = Outlook::of(&facts, &limits, &[], NOW);
+        let outlook = Outlook::of(&facts, &limits, &Surroundings::default(), NOW);
         assert_eq!(reasons(&outlook), [Reason::PasswordWrong]);
         let wrong = outlook.recoverable.unwrap().reason;
         assert_eq!(wrong, Reason::TokenWithoutSeed);
         limits.codes.block();
-        let outlook = Outlook::of(&facts, &limits, &[], NOW);
+        let outlook = Outlook::of(&facts, &limits, &Surroundings::default(), NOW);
         assert_eq!(
             reasons(&outlook),
             [Reason::PasswordWrong, Reason::CodeBlocked]
         );
-        let outlook = Outlook::of(&facts, &none(), &[], LATER);
+        let outlook = Outlook::of(&facts, &none(), &Surroundings::default(), LATER);
         assert_eq!(
             reasons(&outlook),
             [Reason::PasswordWrong, Reason::TokenWithoutSeed]
@@ -287,7 +405,12 @@ mod tests {
     fn codes_matter_to_whom_they_are_asked_of() {
         let mut limits = none();
         limits.codes.block();
-        let outlook = Outlook::of(&facts(Some(person(Factor::None))), &limits, &[], NOW);
+        let outlook = Outlook::of(
+            &facts(Some(person(Factor::None))),
+            &limits,
+            &Surroundings::default(),
+            NOW,
+        );
         assert_eq!(reasons(&outlook), [Reason::PasswordWrong]);
     }
 
@@ -312,10 +435,95 @@ mod tests {
             (vec![silent(), silent()], &[Reason::BackendUnreachable]),
             (Vec::new(), &[Reason::BackendUnreachable]),
         ] {
-            let outlook = Outlook::of(&facts(None), &none(), &[known(servers)], NOW);
+            let surroundings = Surroundings {
+                backends: vec![known(servers)],
+                ..Surroundings::default()
+            };
+            let outlook = Outlook::of(&facts(None), &none(), &surroundings, NOW);
             assert_eq!(reasons(&outlook), expected);
         }
-        let outlook = Outlook::of(&facts(None), &none(), &[], NOW);
+        let outlook = Outlook::of(&facts(None), &none(), &Surroundings::default(), NOW);
         assert_eq!(reasons(&outlook), [Reason::UserUnknown]);
+    }
+
+    const PASSWORDS: CodePosition = CodePosition::Challenge;
+    const VOUCHED: CodePosition = CodePosition::CodeOnly;
+
+    fn at(positions: &[CodePosition]) -> Surroundings {
+        Surroundings::default().at(positions.iter().copied())
+    }
+
+    #[test]
+    fn what_concerns_passwords_is_in_nobodys_way_where_clients_check_them() {
+        let source = Network::of(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let mut limits = none();
+        limits.codes.block();
+        limits.waiting.push((source, LATER));
+        limits.strangers_wait = Some(LATER);
+        let sent = || person(Factor::Sent(Address::Mail("a@example.org".into())));
+        let outlook = Outlook::of(&facts(Some(sent())), &limits, &at(&[VOUCHED]), NOW);
+        assert_eq!((reasons(&outlook), outlook.partial), (vec![], vec![]));
+        limits.codes_alone.block();
+        let outlook = Outlook::of(&facts(Some(sent())), &limits, &at(&[VOUCHED]), NOW);
+        assert_eq!(reasons(&outlook), [Reason::CodeBlocked]);
+        let without = facts(Some(person(Factor::None)));
+        let outlook = Outlook::of(&without, &none(), &at(&[VOUCHED]), NOW);
+        assert_eq!(reasons(&outlook), [Reason::SecondFactorMissing]);
+    }
+
+    #[test]
+    fn what_is_in_the_way_at_clients_of_one_kind_leaves_those_of_the_other() {
+        let both = at(&[PASSWORDS, VOUCHED]);
+        let mut limits = none();
+        let sent = facts(Some(person(Factor::Sent(Address::Mail(
+            "a@example.org".into(),
+        )))));
+        let outlook = Outlook::of(&sent, &limits, &both, NOW);
+        assert_eq!(reasons(&outlook), []);
+        let [partial] = &outlook.partial[..] else {
+            panic!("{outlook:?}");
+        };
+        assert_eq!(partial.reason, Reason::PasswordWrong);
+        let evidence = partial.evidence.as_deref();
+        let expected = "at clients whose passwords are checked here: none is set";
+        assert_eq!(evidence, Some(expected));
+        limits.codes_alone.block();
+        let outlook = Outlook::of(&sent, &limits, &both, NOW);
+        assert_eq!(
+            reasons(&outlook),
+            [Reason::PasswordWrong, Reason::CodeBlocked]
+        );
+        // Nobody asks for codes alone where no client does.
+        let outlook = Outlook::of(&sent, &limits, &at(&[PASSWORDS]), NOW);
+        assert_eq!(reasons(&outlook), [Reason::PasswordWrong]);
+    }
+
+    #[test]
+    fn a_code_that_would_not_be_sent_is_in_the_way_of_whom_it_is_sent_to() {
+        let mut surroundings = at(&[VOUCHED]);
+        surroundings.sending = Sending {
+            unconfigured: Some("no mail server is configured".into()),
+            waits: None,
+            waits_alone: Some(LATER),
+        };
+        let sent = facts(Some(person(Factor::Sent(Address::Mail(
+            "a@example.org".into(),
+        )))));
+        let outlook = Outlook::of(&sent, &none(), &surroundings, NOW);
+        assert_eq!(
+            reasons(&outlook),
+            [Reason::CodeNotSent, Reason::SentCodesTooMany]
+        );
+        let evidence: Vec<_> = outlook.obstacles.iter().map(|it| &it.evidence).collect();
+        assert_eq!(
+            evidence,
+            [
+                &Some("no mail server is configured".into()),
+                &Some(format!("no other is sent before {LATER}").into())
+            ]
+        );
+        let token = facts(Some(person(token())));
+        let outlook = Outlook::of(&token, &none(), &surroundings, NOW);
+        assert_eq!(reasons(&outlook), [Reason::TokenWithoutSeed]);
     }
 }

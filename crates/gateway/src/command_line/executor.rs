@@ -30,7 +30,7 @@ use crate::clock;
 use crate::debug_log::{DebugLog, Watch};
 use crate::event_log::Retention;
 use crate::interfaces;
-use crate::login::{Backends, Trials};
+use crate::login::{Backends, OneTimeCodes, Trials};
 use crate::network::{Endpoint, Hosts, UnitResolver};
 use crate::qr::Qr;
 use crate::ssh::Ports;
@@ -102,6 +102,7 @@ pub(crate) struct Executor {
     pub(super) store: Arc<GatewayStore>,
     pub(super) supply: Arc<Supply>,
     pub(super) backends: Arc<Backends>,
+    pub(super) codes: Arc<OneTimeCodes>,
     pub(super) trials: Trials,
     pub(super) unit: Unit,
     debug: DebugLog,
@@ -116,7 +117,7 @@ impl Executor {
     pub(crate) fn new(
         store: Arc<GatewayStore>,
         supply: Arc<Supply>,
-        backends: Arc<Backends>,
+        (backends, codes): (Arc<Backends>, Arc<OneTimeCodes>),
         unit: Unit,
         debug: DebugLog,
         retention: Arc<Retention>,
@@ -127,6 +128,7 @@ impl Executor {
             store,
             supply,
             backends,
+            codes,
             trials: Trials::default(),
             unit,
             debug,

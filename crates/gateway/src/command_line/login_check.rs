@@ -4,7 +4,7 @@ use cli::CheckLogin;
 use cli::render::{self, LoginCheck, PushCheck, TokenCheck};
 use domain::admin::AdminError;
 use domain::client::Client;
-use domain::login::outlook::{KnownBackend, Outlook};
+use domain::login::outlook::{KnownBackend, Outlook, Sending, Surroundings};
 use domain::login::trial::{Keeper, Standing};
 use domain::login::{CodePosition, Factor, Facts};
 use domain::name::CanonicalName;
@@ -12,12 +12,14 @@ use domain::push;
 use domain::query::{LoginRow, Logins, Verdict, Whose};
 use domain::schema::VDOM;
 use domain::source::Network;
+use domain::time::Timestamp;
 use domain::token::Token;
 use domain::vdom::Vdom;
 use store::{Failure, Health, Undecided};
 
 use super::executor::{Executor, Gone, Printer, Ran, refused};
 use crate::clock;
+use crate::delivery::CourierError;
 
 /// Latest logins whose sources and refusals are looked at.
 const LOGINS_LOOKED_AT: u32 = 50;
@@ -75,7 +77,13 @@ impl Executor {
         let all = self.store.clients();
         let clients = self.clients_of(person, &all);
         let backends = self.backends_of(person, standing.as_ref(), &clients);
-        let outlook = Outlook::of(&facts, &limits, &backends, now);
+        let surroundings = Surroundings {
+            sending: self.sending(&facts, now).await?,
+            backends,
+            ..Surroundings::default()
+        };
+        let surroundings = surroundings.at(self.positions(person, &clients));
+        let outlook = Outlook::of(&facts, &limits, &surroundings, now);
         let token = match &owned {
             Some(owned) => Some(self.checked_token(&owned.token, &facts).await?),
             None => None,
@@ -88,7 +96,7 @@ impl Executor {
             token,
             recovery: &recovery,
             limits: &limits,
-            backends: &backends,
+            backends: &surroundings.backends,
             clients: &clients,
             refusals: &refusals(rows),
             outlook: &outlook,
@@ -138,6 +146,36 @@ impl Executor {
                 && (has_record || !self.store.sources(person, &client.name).is_empty())
         };
         all.iter().filter(takes).collect()
+    }
+
+    /// How clients that let a person in combine password and code. Applications let in nobody without a record.
+    fn positions(&self, person: &CanonicalName, clients: &[&Client]) -> Vec<CodePosition> {
+        let applications = self.store.applications();
+        let (vdom, has_record) = (person.realm().vdom(), self.store.has_record(person));
+        let applications = applications
+            .iter()
+            .filter(|it| has_record && it.vdom == vdom);
+        let clients = clients.iter().map(|client| client.position);
+        clients.chain(applications.map(|it| it.position)).collect()
+    }
+
+    /// What a code meets that is sent to a person, if one would be.
+    async fn sending(&self, facts: &Facts, now: Timestamp) -> Result<Sending, Undecided> {
+        let factor = facts.person.as_ref().map(|person| &person.factor);
+        let Some(Factor::Sent(to)) = factor else {
+            return Ok(Sending::default());
+        };
+        let unconfigured = match self.supply.reaches(to).await {
+            Ok(()) => None,
+            Err(CourierError::Undecided(why)) => return Err(why),
+            Err(error) => Some(error.to_string().into()),
+        };
+        let [waits, waits_alone] = self.codes.waits(&facts.name, to.channel(), now);
+        Ok(Sending {
+            unconfigured,
+            waits,
+            waits_alone,
+        })
     }
 
     /// Those that know the password of a person, each once.

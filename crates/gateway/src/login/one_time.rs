@@ -7,11 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::audit::{Event, What};
-use domain::contact::{Address, Language};
+use domain::contact::{Address, Channel, Language};
 use domain::login::{Origin, Proof, Refusal};
 use domain::name::CanonicalName;
 use domain::one_time::{Allowances, CodeKey, Issued, NotSent, OneTimeCode};
-use domain::reason::Reason;
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
 use store::gateway::GatewayStore;
@@ -120,6 +119,20 @@ impl OneTimeCodes {
         Ok(expires)
     }
 
+    /// Until when no other code is sent to somebody: where this unit checks passwords, and where codes stand alone.
+    pub(crate) fn waits(
+        &self,
+        person: &CanonicalName,
+        channel: Channel,
+        now: Timestamp,
+    ) -> [Option<Timestamp>; 2] {
+        let lifetime = self.store.settings(Vdom::ROOT).sent_lifetime(channel);
+        [&self.allowances, &self.allowances_alone].map(|allowances| {
+            let allowances = allowances.lock().unwrap_or_else(PoisonError::into_inner);
+            allowances.waits(person, lifetime, now)
+        })
+    }
+
     fn send(
         &self,
         proof: &Proof,
@@ -141,7 +154,7 @@ impl OneTimeCodes {
             .unwrap_or_else(PoisonError::into_inner)
             .take(&person, lifetime, now);
         allowed.map_err(|why| match why {
-            NotSent::Until(next) => NotIssued::TooMany(too_many(next)),
+            NotSent::Until(next) => NotIssued::TooMany(Refusal::too_many_sent(next)),
             NotSent::Full => NotIssued::Undecided(Undecided::Recipients),
         })?;
         let code = OneTimeCode::draw(clock::random()?);
@@ -156,13 +169,6 @@ impl OneTimeCodes {
             expires,
         });
         Ok((issued, expires))
-    }
-}
-
-fn too_many(next: Timestamp) -> Refusal {
-    Refusal {
-        evidence: Some(format!("no other is sent before {next}").into()),
-        ..Refusal::because(Reason::SentCodesTooMany)
     }
 }
 
