@@ -138,6 +138,8 @@ pub struct Told {
     pub other_names: Vec<String>,
     /// The person's groups as the server calls them; those that decide are enough.
     pub groups: Vec<Box<str>>,
+    /// Why the person may be in others that were not looked at, if so.
+    pub unread: Option<String>,
 }
 
 /// A password of somebody without a record, that servers may know.
@@ -276,6 +278,7 @@ mod tests {
             names: names.iter().map(ToString::to_string).collect(),
             other_names: Vec::new(),
             groups: groups.iter().map(|group| Box::from(*group)).collect(),
+            unread: None,
         }
     }
 

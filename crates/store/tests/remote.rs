@@ -93,6 +93,7 @@ fn decided(store: &GatewayStore) -> Decision {
         names: vec!["Zoe".to_owned()],
         other_names: Vec::new(),
         groups: vec![AMONG.into()],
+        unread: None,
     };
     let verified = check.confirmed(&check.sources()[0], &told, |it| store.has_record(it));
     let consume = login::remote(&facts, verified.unwrap(), START).unwrap();

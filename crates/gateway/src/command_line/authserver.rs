@@ -132,6 +132,10 @@ fn tested<'a>(
                 Some(Err(reason)) if told.names.is_empty() => {
                     Remote::Refused(*reason, vouched_for_nobody(told))
                 }
+                Some(Err(reason @ Reason::GroupMissing)) => {
+                    let why = told.unread.as_deref();
+                    Remote::Refused(*reason, why.unwrap_or_else(|| reason.cause()))
+                }
                 Some(Err(reason)) => Remote::Refused(*reason, reason.cause()),
             };
             return Tested::Taken {

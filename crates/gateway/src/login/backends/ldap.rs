@@ -151,6 +151,7 @@ async fn told(
         names,
         other_names,
         groups: Vec::new(),
+        unread: None,
     };
     let mut others = Vec::new();
     for group in groups {
@@ -163,7 +164,8 @@ async fn told(
     if directory.nesting == Nesting::Recursive {
         let membership = &directory.membership;
         let around = nested::around(connection, membership, name, others, question.steps).await?;
-        told.groups.extend(around.into_iter().map(Box::from));
+        told.groups.extend(around.groups.into_iter().map(Box::from));
+        told.unread = around.unread;
     }
     for group in &told.groups {
         question.steps.say(

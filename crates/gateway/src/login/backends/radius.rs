@@ -228,6 +228,7 @@ fn told(reply: &Packet<'_>, question: &Question<'_>) -> Told {
         names: names(reply),
         other_names: Vec::new(),
         groups: groups.flatten().map(Box::from).collect(),
+        unread: None,
     }
 }
 

@@ -89,7 +89,7 @@ impl Heard {
             Said::Right(told) => {
                 match check.confirmed(source, &told, |name| store.has_record(name)) {
                     Ok(verified) => return Some(self.vouched(verified, &by, name, store)),
-                    Err(reason) => (Tells::Right, reason, vouched_for_nobody(&told).to_owned()),
+                    Err(reason) => (Tells::Right, reason, in_none(&told)),
                 }
             }
             Said::Wrong(words) => (Tells::Wrong, Reason::PasswordWrong, words),
@@ -168,6 +168,15 @@ enum Tells {
     Wrong,
     /// What is known of one who has the right password says more than that others do not know it.
     Right,
+}
+
+/// The same, and what was not looked at.
+fn in_none(told: &Told) -> String {
+    let known = vouched_for_nobody(told);
+    match &told.unread {
+        Some(unread) => format!("{known}; {unread}"),
+        None => known.to_owned(),
+    }
 }
 
 /// The evidence of a right password that lets nobody in.

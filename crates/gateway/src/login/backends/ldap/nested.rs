@@ -21,6 +21,14 @@ const ACTIVE_DIRECTORY: [&str; 2] = ["1.2.840.113556.1.4.800", "1.2.840.113556.1
 /// milliseconds of a directory on the same network.
 const GROUPS_MAX: usize = 64;
 
+/// What was found of groups around a person.
+pub(super) struct Around<'a> {
+    /// Those that a group is within that the person is in.
+    pub(super) groups: Vec<&'a str>,
+    /// Why others may be around that were not looked at, if so.
+    pub(super) unread: Option<String>,
+}
+
 /// Which of these groups, none of which a person is in directly, a group is within that the person is in, however deep.
 pub(super) async fn around<'a>(
     connection: &mut Connection,
@@ -28,12 +36,15 @@ pub(super) async fn around<'a>(
     person: &str,
     groups: Vec<&'a str>,
     steps: &Steps<'_>,
-) -> Result<Vec<&'a str>, Fault> {
-    let mut around = Vec::new();
+) -> Result<Around<'a>, Fault> {
+    let mut around = Around {
+        groups: Vec::new(),
+        unread: None,
+    };
     let mut left = Vec::new();
     for group in groups {
         if in_chain(connection, membership, person, group).await? {
-            around.push(group);
+            around.groups.push(group);
         } else {
             left.push(group);
         }
@@ -44,7 +55,9 @@ pub(super) async fn around<'a>(
         Membership::OfGroup | Membership::OfPosixGroup => false,
     };
     if climbs {
-        around.extend(climb(connection, membership, person, left, steps).await?);
+        let climbed = climb(connection, membership, person, left, steps).await?;
+        around.groups.extend(climbed.groups);
+        around.unread = climbed.unread;
     }
     Ok(around)
 }
@@ -83,57 +96,86 @@ async fn walks_chains(connection: &mut Connection) -> Result<bool, Fault> {
 struct Reached {
     names: HashSet<String>,
     waiting: VecDeque<String>,
+    /// Whether there was no room for some.
+    is_full: bool,
+    /// Of which entries the directory told some alone, by a limit of its own.
+    cut: Option<String>,
+}
+
+/// The groups that an entry is in directly, as far as the directory told them.
+struct Direct {
+    names: Vec<String>,
+    is_whole: bool,
 }
 
 impl Reached {
-    /// Keeps those that are new; how many there was no room for.
-    fn add(&mut self, groups: Vec<String>) -> usize {
-        let mut beyond = 0;
-        for group in groups {
+    /// Keeps those of an entry that are new, as far as there is room.
+    fn add(&mut self, entry: &str, groups: Direct) {
+        if !groups.is_whole && self.cut.is_none() {
+            self.cut = Some(entry.to_owned());
+        }
+        for group in groups.names {
             let name = group.to_lowercase();
             if self.names.contains(&name) {
                 continue;
             }
             if self.names.len() == GROUPS_MAX {
-                beyond += 1;
+                self.is_full = true;
                 continue;
             }
             self.names.insert(name);
             self.waiting.push_back(group);
         }
-        beyond
+    }
+
+    /// Why there may be groups that were not looked at.
+    fn unread(&self, person: &str) -> Option<String> {
+        let beyond = self.is_full.then(|| {
+            format!(
+                "{person} is in more than {GROUPS_MAX} groups within groups: those beyond are not looked at"
+            )
+        });
+        let cut = self.cut.as_ref().map(|entry| {
+            format!(
+                "the directory's own size limit is below {GROUPS_MAX}: not all groups of {entry} are looked at"
+            )
+        });
+        let unread: Vec<String> = beyond.into_iter().chain(cut).collect();
+        (!unread.is_empty()).then(|| unread.join("; "))
     }
 }
 
-/// Goes from group to group that each is in. A person is in none by way of a group that is beyond the limit.
+/// Goes from group to group that each is in. A person is in none by way of a group that is beyond the limit, or beyond
+/// the directory's.
 async fn climb<'a>(
     connection: &mut Connection,
     membership: &Membership,
     person: &str,
     mut left: Vec<&'a str>,
     steps: &Steps<'_>,
-) -> Result<Vec<&'a str>, Fault> {
+) -> Result<Around<'a>, Fault> {
     let mut reached = Reached::default();
-    let mut around = Vec::new();
-    let mut beyond = reached.add(groups_of(connection, membership, person).await?);
+    let mut groups = Vec::new();
+    let direct = groups_of(connection, membership, person).await?;
+    reached.add(person, direct);
     while let Some(group) = reached.waiting.pop_front() {
         let named = named(connection, membership, &group, &left).await?;
         left.retain(|group| !named.contains(group));
-        around.extend(named);
+        groups.extend(named);
         if left.is_empty() {
-            return Ok(around);
+            return Ok(Around {
+                groups,
+                unread: None,
+            });
         }
-        beyond += reached.add(groups_of(connection, membership, &group).await?);
+        let direct = groups_of(connection, membership, &group).await?;
+        reached.add(&group, direct);
     }
-    if beyond > 0 {
-        steps.say(
-            "__fnbamd_ldap_read",
-            format_args!(
-                "{person} is in more than {GROUPS_MAX} groups within groups: those beyond are not looked at"
-            ),
-        );
+    let unread = reached.unread(person);
+    if let Some(unread) = &unread {
+        steps.say("__fnbamd_ldap_read", format_args!("{unread}"));
     }
-    Ok(around)
+    Ok(Around { groups, unread })
 }
 
 /// The groups that an entry is in directly.
@@ -141,9 +183,13 @@ async fn groups_of(
     connection: &mut Connection,
     membership: &Membership,
     entry: &str,
-) -> Result<Vec<String>, Fault> {
+) -> Result<Direct, Fault> {
+    let whole = |names| Direct {
+        names,
+        is_whole: true,
+    };
     match membership {
-        Membership::OfPerson(attribute) => values(connection, entry, attribute).await,
+        Membership::OfPerson(attribute) => Ok(whole(values(connection, entry, attribute).await?)),
         Membership::Found { by, below } => {
             let filter = found::filter(by, entry);
             // One more, to see that there are more.
@@ -151,13 +197,18 @@ async fn groups_of(
             let (found, result) = connection
                 .search(&Entry::named(below), scope, filter)
                 .await?;
-            match result.code {
-                Code::SizeLimitExceeded => {}
-                _ => is_decided(&result)?,
+            let is_cut = result.code == Code::SizeLimitExceeded;
+            if !is_cut {
+                is_decided(&result)?;
             }
-            Ok(found.into_iter().map(|entry| entry.name).collect())
+            // By this unit's own limit there is one more than is looked at.
+            let is_whole = !is_cut || found.len() > GROUPS_MAX;
+            Ok(Direct {
+                names: found.into_iter().map(|entry| entry.name).collect(),
+                is_whole,
+            })
         }
-        Membership::OfGroup | Membership::OfPosixGroup => Ok(Vec::new()),
+        Membership::OfGroup | Membership::OfPosixGroup => Ok(whole(Vec::new())),
     }
 }
 
@@ -235,11 +286,12 @@ fn is_decided(result: &LdapResult) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use bytes::BytesMut;
-    use domain::backend::{BackendName, Kind};
+    use domain::backend::{BackendName, GroupFilter, Kind};
     use domain::vdom::Vdom;
     use ldap3_proto::LdapCodec;
     use ldap3_proto::proto::{
         LdapMsg, LdapOp, LdapPartialAttribute, LdapSearchRequest, LdapSearchResultEntry,
+        LdapSearchScope,
     };
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
     use tokio_util::codec::{Decoder, Encoder};
@@ -250,9 +302,10 @@ mod tests {
     const PERSON: &str = "uid=alice";
     const MEMBER_OF: &str = "memberOf";
 
-    /// A directory with these groups of entries.
+    /// A directory with these groups of entries. It brings so many entries at most.
     #[derive(Clone, Copy)]
     struct Served {
+        entries_max: usize,
         capabilities: &'static [&'static str],
         groups_of: fn(&str) -> Vec<String>,
         /// How it ends a question for the chain.
@@ -301,6 +354,9 @@ mod tests {
         }
 
         fn reply(&self, asked: &LdapSearchRequest) -> Vec<LdapOp> {
+            if asked.scope == LdapSearchScope::Subtree {
+                return self.found(asked);
+            }
             let (values, is_found, code) = self.answer(asked);
             let values = values.into_iter().map(String::into_bytes).collect();
             let attribute = LdapPartialAttribute {
@@ -311,22 +367,57 @@ mod tests {
                 dn: asked.base.clone(),
                 attributes: vec![attribute],
             });
-            let done = LdapOp::SearchResultDone(LdapResult {
-                code,
-                matcheddn: String::new(),
-                message: String::new(),
-                referral: Vec::new(),
-            });
             is_found
                 .then_some(entry)
                 .into_iter()
-                .chain([done])
+                .chain([done(code)])
                 .collect()
         }
+
+        /// The groups of the entry that a filter names, as far as the directory or its client wants them.
+        fn found(&self, asked: &LdapSearchRequest) -> Vec<LdapOp> {
+            let LdapFilter::Equality(_, member) = &asked.filter else {
+                panic!("{:?}", asked.filter);
+            };
+            let mut groups = (self.groups_of)(member);
+            let most = usize::try_from(asked.sizelimit).unwrap();
+            let most = most.min(self.entries_max);
+            let code = if groups.len() > most {
+                Code::SizeLimitExceeded
+            } else {
+                Code::Success
+            };
+            groups.truncate(most);
+            let entries = groups.into_iter().map(|dn| {
+                LdapOp::SearchResultEntry(LdapSearchResultEntry {
+                    dn,
+                    attributes: Vec::new(),
+                })
+            });
+            entries.chain([done(code)]).collect()
+        }
+    }
+
+    fn done(code: Code) -> LdapOp {
+        LdapOp::SearchResultDone(LdapResult {
+            code,
+            matcheddn: String::new(),
+            message: String::new(),
+            referral: Vec::new(),
+        })
     }
 
     /// Which of these groups are around alice, and how many questions that took.
     async fn asked<'a>(served: Served, groups: &[&'a str]) -> (Result<Vec<&'a str>, Fault>, usize) {
+        let (around, questions) = by(Membership::OfPerson(MEMBER_OF.into()), served, groups).await;
+        (around.map(|around| around.groups), questions)
+    }
+
+    async fn by<'a>(
+        membership: Membership,
+        served: Served,
+        groups: &[&'a str],
+    ) -> (Result<Around<'a>, Fault>, usize) {
         let (here, there) = tokio::io::duplex(64 * 1_024);
         let serving = tokio::spawn(served.serve(there));
         let log = DebugLog::default();
@@ -336,7 +427,6 @@ mod tests {
             name: "corp".into(),
         };
         let steps = Steps::new(&log, &backend);
-        let membership = Membership::OfPerson(MEMBER_OF.into());
         let mut connection = Connection::new(here);
         let around = around(
             &mut connection,
@@ -363,6 +453,7 @@ mod tests {
     }
 
     const OTHER: Served = Served {
+        entries_max: usize::MAX,
         capabilities: &[],
         groups_of: many,
         chain: || Code::Success,
@@ -405,6 +496,45 @@ mod tests {
         }] {
             let (around, _) = asked(Served { chain, ..OTHER }, &["cn=near"]).await;
             assert_eq!(around.unwrap(), ["cn=near"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn groups_that_a_directory_keeps_to_itself_are_told_of() {
+        let found = || Membership::Found {
+            by: GroupFilter::parse("(member=%u)").unwrap(),
+            below: "ou=groups".into(),
+        };
+        let few = |entry: &str| match entry {
+            PERSON => (0..10).map(|number| format!("cn={number}")).collect(),
+            _ => Vec::new(),
+        };
+        for (entries_max, groups_of, expected) in [
+            (usize::MAX, few as fn(&str) -> Vec<String>, None),
+            (
+                9,
+                few,
+                Some(
+                    "the directory's own size limit is below 64: not all groups of uid=alice are looked at",
+                ),
+            ),
+            (
+                usize::MAX,
+                many,
+                Some(
+                    "uid=alice is in more than 64 groups within groups: those beyond are not looked at",
+                ),
+            ),
+        ] {
+            let served = Served {
+                entries_max,
+                groups_of,
+                ..OTHER
+            };
+            let (around, _) = by(found(), served, &["cn=far"]).await;
+            let around = around.unwrap();
+            assert_eq!(around.groups, [""; 0]);
+            assert_eq!(around.unread.as_deref(), expected);
         }
     }
 }
