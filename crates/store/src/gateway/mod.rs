@@ -277,7 +277,7 @@ impl GatewayStore {
     }
 
     /// The hash of a person's password, for a thread that is to compute it. Blocks: a user's is read from the row, and
-    /// nobody's is looked for as long, since the time must not tell who is one.
+    /// for a name that is nobody's another row is, since the time must not tell who is one.
     pub fn password_hash(&self, name: &CanonicalName) -> Result<Option<PasswordHash>, Undecided> {
         match name.realm() {
             Realm::Administrators => Ok(self.memory.read().administrator_hash(name)),

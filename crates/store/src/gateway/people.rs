@@ -111,18 +111,29 @@ pub(super) async fn person<T: Tx>(
     Ok(row.map(|row| row.0))
 }
 
-/// The hash of a user's password.
+/// The row of a name, or else of the next one, or of the last: from a cold file one takes as many pages as another.
+const PASSWORD_OF: &str = "SELECT canonical, password FROM \
+     (SELECT canonical, password FROM person WHERE canonical >= $1 ORDER BY canonical LIMIT 1) \
+     UNION ALL SELECT canonical, password FROM \
+     (SELECT canonical, password FROM person WHERE canonical < $1 ORDER BY canonical DESC LIMIT 1) \
+     LIMIT 1";
+
+/// The hash of a user's password. That of another is read and dropped where there is no such user: the time must not
+/// tell who is one.
 pub(super) async fn password<T: Tx>(
     tx: &mut T,
     name: &CanonicalName,
 ) -> Result<Option<PasswordHash>, SqlError> {
-    let row: Option<(Option<String>,)> = tx
-        .row(
-            "SELECT password FROM person WHERE canonical = $1",
-            &vals![name.as_str()],
-        )
-        .await?;
-    password_from(row.and_then(|(phc,)| phc), name.as_str())
+    let row: Option<(String, Option<String>)> = tx.row(PASSWORD_OF, &vals![name.as_str()]).await?;
+    let Some((canonical, phc)) = row else {
+        return Ok(None);
+    };
+    let hash = password_from(phc, &canonical);
+    if canonical == name.as_str() {
+        hash
+    } else {
+        Ok(None)
+    }
 }
 
 /// Writes a user whose kept password is sealed; see [`Secrets::sealed_user`].
@@ -400,4 +411,42 @@ pub(super) async fn policy_of<T: Tx>(
     let Some(name) = name else { return Ok(None) };
     let entry = entries::object(tx, &Place::new(vdom, &PASSWORD_POLICY, name)).await?;
     Ok(entry.as_ref().map(PasswordPolicy::from_object))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::schema::{database, plan_of};
+
+    #[test]
+    fn who_is_nobody_has_a_row_read_as_everybody_has() {
+        let database = database();
+        for name in ["bob", "dave"] {
+            let row = "INSERT INTO person (canonical, name, status, password, two_factor) \
+                       VALUES (?1, ?1, 'enable', 'of ' || ?1, 'disable')";
+            database.execute(row, [name]).unwrap();
+        }
+        for (name, read) in [
+            ("bob", "bob"),
+            ("dave", "dave"),
+            ("alice", "bob"),
+            ("carol", "dave"),
+            ("zoe", "dave"),
+        ] {
+            let of = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let mut rows = database.prepare(PASSWORD_OF).unwrap();
+            let rows: Vec<(String, String)> = rows
+                .query_map([name], of)
+                .unwrap()
+                .collect::<Result<_, _>>()
+                .unwrap();
+            assert_eq!(rows, [(read.to_owned(), format!("of {read}"))], "{name}");
+        }
+        let searches = plan_of(PASSWORD_OF);
+        let searches = searches.iter().filter(|step| step.contains(" person "));
+        let searches: Vec<_> = searches.collect();
+        assert_eq!(searches.len(), 2, "{searches:?}");
+        let by_index = |step: &&String| step.starts_with("SEARCH person USING INDEX");
+        assert!(searches.iter().all(by_index), "{searches:?}");
+    }
 }
