@@ -905,6 +905,21 @@ async fn a_replay_is_recorded_and_not_counted() {
     granted(&login(&store, "alice", &now_code(next), next).await);
     let logins = store.logins_before(i64::MAX, 100).await.unwrap();
     assert_eq!(logins.len(), 42);
+
+    // However many other events lie between.
+    let actor = domain::audit::Actor::system("test");
+    let other = Event::changed(&actor, Vdom::ROOT, "other", "", "", next);
+    store.record_all(vec![other; 4_500]).await.unwrap();
+    let later = next.after(secs(60));
+    granted(&login(&store, "alice", &now_code(later), later).await);
+    let numbers = |logins: Vec<Recorded>| logins.iter().map(|it| it.id).collect::<Vec<_>>();
+    let again = numbers(store.logins_before(i64::MAX, 3).await.unwrap());
+    assert_eq!(again[1..], numbers(logins)[..2]);
+    assert_eq!(
+        numbers(store.logins_before(again[0], 1).await.unwrap()),
+        again[1..2]
+    );
+    assert_eq!(numbers(store.logins_before(1, 3).await.unwrap()), []);
 }
 
 #[tokio::test]

@@ -492,7 +492,7 @@ fn without_vdoms(dir: &TempDir) {
     database
         .execute_batch(
             "DROP INDEX person_realm; ALTER TABLE person DROP COLUMN realm;
-             DROP INDEX event_login; DROP INDEX token_pollable; DROP INDEX token_pollable_of;
+             DROP INDEX token_pollable; DROP INDEX token_pollable_of;
              DROP INDEX token_vdom; DROP INDEX token_activated; ALTER TABLE token DROP COLUMN vdom;
              CREATE TABLE before (path TEXT NOT NULL, entry TEXT NOT NULL, field TEXT NOT NULL,
                  value TEXT NOT NULL, PRIMARY KEY (path, entry, field)) STRICT;

@@ -837,7 +837,20 @@ impl GatewayStore {
 
     /// Up to `limit` logins with numbers below `before`, newest first.
     pub async fn logins_before(&self, before: i64, limit: i64) -> Result<Vec<Recorded>, Undecided> {
-        self.read(queries::LoginsBefore { before, limit }).await
+        let (mut found, mut left, mut next) = (Vec::new(), limit, Some(before));
+        while let Some(before) = next
+            && left > 0
+        {
+            let question = queries::SomeLoginsBefore {
+                before,
+                limit: left,
+            };
+            let (logins, more) = self.read(question).await?;
+            left = left.saturating_sub_unsigned(logins.len() as u64);
+            found.extend(logins);
+            next = more;
+        }
+        Ok(found)
     }
 
     /// Up to `limit` events with numbers below `before` that say what became of messages to people,

@@ -173,9 +173,9 @@ question! {
 }
 
 question! {
-    /// Logins before an event, newest first.
-    LoginsBefore { before: i64, limit: i64 } -> Vec<Recorded>,
-    |self, tx| events::logins_before(tx, self.before, self.limit).await
+    /// Logins among the events before one, newest first, and before which event there are more.
+    SomeLoginsBefore { before: i64, limit: i64 } -> (Vec<Recorded>, Option<i64>),
+    |self, tx| events::some_logins_before(tx, self.before, self.limit).await
 }
 
 question! {

@@ -96,18 +96,13 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: GIVEN_FILES,
     },
     Migration {
-        name: "pages of logins and polls",
-        sql: PAGES,
+        name: "polls",
+        sql: POLLS,
     },
 ];
 
-/// Partial, so that a page is found where few rows of many are wanted:
-///
-/// - `event_login` grows at its end alone, by some ten octets for each login in the sync that the login waits for
-///   anyway; other events do not touch it.
-/// - `token_pollable` and `token_pollable_of` change when a token changes its stage, never by a login.
-const PAGES: &str = "
-CREATE INDEX event_login ON event (id) WHERE kind IN (1, 2, 17);
+/// Partial: they find the few tokens that a poll asks about, and change when a token changes its stage, never by a login.
+const POLLS: &str = "
 CREATE INDEX token_pollable ON token (serial)
     WHERE stage IN ('provisioning', 'provisioned', 'withheld');
 CREATE INDEX token_pollable_of ON token (vdom, serial)
@@ -214,7 +209,7 @@ ALTER TABLE person ADD COLUMN radius_server TEXT;
 /// - `token.stage = 'withheld'` is one of another unit's backup that is still that unit's.
 /// - `token.stage = 'removed'` keeps what was spent of a token that was deleted: it may come back.
 /// - `event` is the audit chain. A login appends to it and touches nothing else; the two partial
-///   indexes here cover what a start has to read again and are not touched by an ordinary Accept.
+///   indexes cover what a start has to read again and are not touched by an ordinary Accept.
 const GATEWAY: &str = "
 CREATE TABLE person (
     canonical TEXT PRIMARY KEY,
