@@ -157,6 +157,7 @@ fn logins_that_wait_for_phones_hold_nothing() {
 struct Logins<'a> {
     people: &'a [Person],
     phones: &'a [Phone],
+    /// Each with the requests that wait, and whose they are.
     clients: Vec<(client::Client, Vec<(u8, String)>)>,
     /// What the phones were asked.
     requests: Vec<PushLoginRequest>,
@@ -171,7 +172,7 @@ impl<'a> Logins<'a> {
         phones: &'a mut [Phone],
         chance: &mut Chance,
     ) -> Self {
-        let mut clients = Vec::new();
+        let mut clients: Vec<(client::Client, Vec<(u8, String)>)> = Vec::new();
         for group in people.chunks(OF_ONE_SOCKET) {
             let mut client = client::Client::new(home, PORTAL, chance);
             let mut states = Vec::new();
