@@ -200,6 +200,8 @@ pub(crate) struct Row {
     pub(crate) p99: Duration,
     /// The server's CPU time for one request.
     pub(crate) cpu: Duration,
+    /// Requests sent and answered at all.
+    pub(crate) answered: u32,
     /// Requests sent again: while one is lost, fewer are outstanding than the row says.
     pub(crate) retransmitted: u64,
 }
@@ -235,6 +237,7 @@ impl Row {
             p50: measured.latency(50).context("no request was answered")?,
             p99: measured.latency(99).context("no request was answered")?,
             cpu: cpu / answered,
+            answered,
             retransmitted: measured.retransmitted,
         })
     }

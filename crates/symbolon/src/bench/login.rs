@@ -309,11 +309,14 @@ fn measure_rows(
     };
     let rows_wanted = u32::try_from(args.outstanding.len())?;
     let mut rows = Vec::new();
+    // Whose code of `step` the largest row used up: the last ones that are made for a row may not be sent.
+    let mut used = 0..0;
     for (&outstanding, place) in args.outstanding.iter().zip(0..) {
+        let first = codes.next;
         let mut left = share(args, outstanding).min(tokens * 2 / rows_wanted);
         let counters = Counters::new(args, tokens, place, outstanding)?;
         let duration = seconds(args);
-        rows.push(run(
+        let row = run(
             server,
             outstanding,
             duration,
@@ -325,12 +328,17 @@ fn measure_rows(
                 }
                 Counted::Codes => counters.login(number),
             },
-        )?);
+        )?;
+        let of_row = first..first.saturating_add(row.answered).min(tokens);
+        if of_row.len() > used.len() {
+            used = of_row;
+        }
+        rows.push(row);
     }
-    // All have used the code of the warming, whatever they count.
     let (used, step) = match users.counted {
-        Counted::Time => (codes.next.clamp(1, tokens), step),
-        Counted::Codes => (tokens, Users::FIRST_CODE),
+        Counted::Time => (used, step),
+        // All have used the code of the warming.
+        Counted::Codes => (0..tokens, Users::FIRST_CODE),
     };
     // Where the passwords are checked here, an unknown name costs as much as a wrong one: a hash.
     let of_codes = Refused::ALL
@@ -342,7 +350,10 @@ fn measure_rows(
             REFUSED_OUTSTANDING,
             seconds(args),
             Verify::Sample,
-            |number| why.login(users, u32::try_from(number % u64::from(used)).ok()?, step),
+            |number| {
+                let place = number % u64::try_from(used.len()).ok()?;
+                why.login(users, used.start + u32::try_from(place).ok()?, step)
+            },
         )?;
         Ok((why, row))
     });
@@ -792,6 +803,7 @@ mod tests {
             p50: Duration::ZERO,
             p99: Duration::ZERO,
             cpu: Duration::ZERO,
+            answered: 0,
             retransmitted: 0,
         };
         let table = |tokens, rates: [f64; 2]| Table {
