@@ -47,7 +47,7 @@ async fn typed(
 #[track_caller]
 fn reason(outcome: &Outcome) -> Reason {
     match outcome {
-        Outcome::Refused { reason, .. } => *reason,
+        Outcome::Refused(refused) => refused.reason,
         other => panic!("not refused: {other:?}"),
     }
 }

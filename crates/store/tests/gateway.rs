@@ -36,7 +36,8 @@ use ident::{ActivationCode, Pace, RegistrationId, TokenSerial};
 use otp::{Drift, Step};
 use rusqlite::Connection;
 use store::gateway::{
-    ClockTrust, Decision, GatewayStore, Lane, Location, Outcome, PasswordOutcome, Recorded, Waiting,
+    ClockTrust, Decision, GatewayStore, Lane, Location, Outcome, PasswordOutcome, Recorded,
+    Refused, Waiting,
 };
 use store::{Health, Undecided};
 use support::*;
@@ -709,10 +710,10 @@ async fn of_a_login_and_a_resynchronisation_with_one_code_one_wins() {
                 [
                     Outcome::Resynchronised,
                     Outcome::ResyncRefused,
-                    Outcome::Refused {
+                    Outcome::Refused(Refused {
                         reason: Reason::CodeReplayed,
                         ..
-                    }
+                    })
                 ]
             ),
             "{outcomes:?}"
@@ -1641,7 +1642,7 @@ async fn an_explanation_is_kept_beside_its_refusal() {
         refusal: Refusal::because(Reason::CodeWrong),
         at: START,
     };
-    let Outcome::Refused { event, .. } = consume(&store, refusal).await else {
+    let Outcome::Refused(Refused { event, .. }) = consume(&store, refusal).await else {
         panic!("not refused")
     };
     let what = What::Explained {

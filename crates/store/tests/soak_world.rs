@@ -342,8 +342,9 @@ impl World {
                         .push((granted.event(), Said::Accepted(who, last)));
                     self.seen.extend(code.map(|code| (who, code.to_owned())));
                 }
-                Outcome::Refused { event, reason, .. } => {
-                    self.acknowledged.push((event, Said::Refused(who, reason)));
+                Outcome::Refused(it) => {
+                    self.acknowledged
+                        .push((it.event, Said::Refused(who, it.reason)));
                 }
                 other => panic!("{other:?}"),
             }

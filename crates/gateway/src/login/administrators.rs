@@ -303,17 +303,9 @@ impl AdminLogins {
         };
         match self.recorded(decision).await? {
             Outcome::Granted(_) => self.admit(caller, attempt).await,
-            Outcome::Refused {
-                event,
-                person,
-                reason,
-            } => {
-                self.explainer.ask(Question {
-                    event,
-                    person,
-                    reason,
-                    code,
-                });
+            Outcome::Refused(refused) => {
+                let reason = refused.reason;
+                self.explainer.ask(Question { refused, code });
                 let verdict = self.wrong(caller, reason, attempt).await?;
                 Ok(next.map_or(verdict, Verdict::Code))
             }

@@ -147,17 +147,9 @@ impl AwaitedLogins {
                 }
                 Decided::In(granted)
             }
-            Some(Outcome::Refused {
-                event,
-                person,
-                reason,
-            }) => {
-                self.explainer.ask(Question {
-                    event,
-                    person,
-                    reason,
-                    code: judged.code,
-                });
+            Some(Outcome::Refused(refused)) => {
+                let code = judged.code;
+                self.explainer.ask(Question { refused, code });
                 match judged.ask {
                     Some((state, wanted)) => Decided::Challenge(state, wanted),
                     None => Decided::Refused,

@@ -1,18 +1,21 @@
 //! Works out what a refused code was, after the reply has left, and records it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use domain::audit::{Event, What};
 use domain::explain::{self, Finding};
 use domain::login::{Refusal, Submitted};
 use domain::name::CanonicalName;
 use domain::reason::Reason;
+use domain::source::Network;
 use domain::time::Timestamp;
 use domain::token::Stage;
 use ident::TokenSerial;
 use store::Undecided;
-use store::gateway::GatewayStore;
+use store::gateway::{GatewayStore, Refused};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
@@ -22,22 +25,22 @@ use crate::seldom::Seldom;
 /// Refusals that wait for their explanation at most. What does not is on record all the same.
 const WAITING_MAX: usize = 1_024;
 
-/// Those of one person. Codes that were used before are refused without a delay and cost a search each: whoever
-/// repeats them keeps no other person's refusal from being explained.
+/// Those of one person, and those from one network. Codes that were used before are refused without a delay and cost a
+/// search each: whoever repeats them keeps nobody else's refusal from being explained.
 const OF_A_PERSON_MAX: usize = 8;
+const OF_A_NETWORK_MAX: usize = 128;
 
 /// Explanations that are put on record together: each costs logins a part of a sync.
 const AT_ONCE_MAX: usize = 64;
 
+/// Between those that are explained together and the next ones: whoever is refused as fast as the network takes it has
+/// 1,280 of a second explained, which takes logins next to nothing.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// A refusal to explain.
 #[derive(Debug)]
 pub(crate) struct Question {
-    /// The refusal's event.
-    pub(crate) event: i64,
-    /// Whose login was refused.
-    pub(crate) person: CanonicalName,
-    /// Why.
-    pub(crate) reason: Reason,
+    pub(crate) refused: Refused,
     /// The code that was looked at, if one was.
     pub(crate) code: Option<Submitted>,
 }
@@ -45,7 +48,7 @@ pub(crate) struct Question {
 impl Question {
     /// Whether there is more to say of it than the refusal does.
     fn is_open(&self) -> bool {
-        match self.reason {
+        match self.refused.reason {
             Reason::CodeWrong => self.code.is_some(),
             Reason::CodeReplayed => true,
             _ => false,
@@ -57,44 +60,68 @@ impl Question {
 #[derive(Clone, Debug)]
 pub(crate) struct Explainer {
     questions: mpsc::Sender<Waiting>,
-    people: Arc<People>,
+    shares: Arc<Mutex<Shares>>,
     dropped: Arc<Seldom>,
 }
 
-/// How many questions wait, by person.
-type People = Mutex<HashMap<CanonicalName, usize>>;
+/// How many questions wait, by person and by network.
+#[derive(Debug, Default)]
+struct Shares {
+    people: HashMap<CanonicalName, usize>,
+    networks: HashMap<Network, usize>,
+}
 
-/// A question in the queue. Its person's place is given back when it is dropped.
+impl Shares {
+    /// Takes a place of both, if there is one of both.
+    fn take(&mut self, refused: &Refused) -> bool {
+        let taken = |count: Option<&usize>| count.copied().unwrap_or(0);
+        let has_place = taken(self.people.get(&refused.person)) < OF_A_PERSON_MAX
+            && taken(self.networks.get(&refused.network)) < OF_A_NETWORK_MAX;
+        if has_place {
+            *self.people.entry(refused.person.clone()).or_default() += 1;
+            *self.networks.entry(refused.network).or_default() += 1;
+        }
+        has_place
+    }
+
+    fn give_back(&mut self, refused: &Refused) {
+        give_one_back(&mut self.people, &refused.person);
+        give_one_back(&mut self.networks, &refused.network);
+    }
+}
+
+fn give_one_back<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    match counts.get_mut(key) {
+        Some(count) if *count > 1 => *count -= 1,
+        _ => {
+            counts.remove(key);
+        }
+    }
+}
+
+/// A question in the queue. Its places are given back when it is dropped.
 #[derive(Debug)]
 struct Waiting {
     question: Question,
-    people: Arc<People>,
+    shares: Arc<Mutex<Shares>>,
 }
 
 impl Waiting {
-    fn take(question: Question, people: &Arc<People>) -> Option<Self> {
-        let mut counts = people.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(question.person.clone()).or_default();
-        if *count >= OF_A_PERSON_MAX {
-            return None;
-        }
-        *count += 1;
-        drop(counts);
-        let people = Arc::clone(people);
-        Some(Self { question, people })
+    fn take(question: Question, shares: &Arc<Mutex<Shares>>) -> Option<Self> {
+        let has_place = lock(shares).take(&question.refused);
+        let shares = Arc::clone(shares);
+        has_place.then(|| Self { question, shares })
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let mut counts = self.people.lock().unwrap_or_else(PoisonError::into_inner);
-        match counts.get_mut(&self.question.person) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => {
-                counts.remove(&self.question.person);
-            }
-        }
+        lock(&self.shares).give_back(&self.question.refused);
     }
+}
+
+fn lock(shares: &Mutex<Shares>) -> MutexGuard<'_, Shares> {
+    shares.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Explainer {
@@ -108,6 +135,7 @@ impl Explainer {
                     // The store tells of its own failure; the refusals are on record.
                     debug!(%error, "refusals stay unexplained");
                 }
+                tokio::time::sleep(PAUSE).await;
             }
         });
         explainer
@@ -117,20 +145,16 @@ impl Explainer {
         let (questions, waiting) = mpsc::channel(WAITING_MAX);
         let explainer = Self {
             questions,
-            people: Arc::default(),
+            shares: Arc::default(),
             dropped: Arc::default(),
         };
         (explainer, waiting)
     }
 
-    /// Asks for an explanation where there is one. A full queue drops it, and so does a person who has too many
-    /// in it.
+    /// Asks for an explanation where there is one. A full queue drops it, and so does a person or a network that has
+    /// too many in it.
     pub(crate) fn ask(&self, question: Question) {
-        if !question.is_open() {
-            return;
-        }
-        let waiting = Waiting::take(question, &self.people);
-        if waiting.is_some_and(|waiting| self.questions.try_send(waiting).is_ok()) {
+        if !question.is_open() || self.takes(question) {
             return;
         }
         if let Some(left_out) = self.dropped.due(clock::now()) {
@@ -139,6 +163,14 @@ impl Explainer {
                 "too many refusals wait for an explanation; this one stays as it is"
             );
         }
+    }
+
+    fn takes(&self, question: Question) -> bool {
+        let Ok(place) = self.questions.try_reserve() else {
+            return false;
+        };
+        let waiting = Waiting::take(question, &self.shares);
+        waiting.map(|waiting| place.send(waiting)).is_some()
     }
 }
 
@@ -161,31 +193,18 @@ async fn explain_all(
 }
 
 async fn explain(store: &GatewayStore, question: &Question) -> Result<Option<Event>, Undecided> {
-    let Some(recorded) = store.event(question.event).await? else {
-        return Ok(None);
-    };
-    let What::Refused {
-        person,
-        reason,
-        token,
-        step,
-        ..
-    } = recorded.event.what
-    else {
-        return Ok(None);
-    };
+    let Question { refused, code } = question;
     let refusal = Refusal {
-        token,
-        step,
-        ..Refusal::because(reason)
+        token: refused.token,
+        step: refused.step,
+        ..Refusal::because(refused.reason)
     };
-    let code = question.code.as_ref();
-    let found = finding(store, &person, &refusal, code, recorded.event.at).await?;
+    let found = finding(store, &refused.person, &refusal, code.as_ref(), refused.at).await?;
     let Some(Finding { reason, evidence }) = found else {
         return Ok(None);
     };
     let what = What::Explained {
-        refusal: question.event,
+        refusal: refused.event,
         reason,
         evidence,
     };
@@ -223,11 +242,17 @@ pub(super) async fn finding(
 mod tests {
     use super::*;
 
-    fn question(person: &str, reason: Reason) -> Question {
+    fn question(person: &str, address: &str, reason: Reason) -> Question {
         Question {
-            event: 1,
-            person: CanonicalName::of(person).unwrap(),
-            reason,
+            refused: Refused {
+                event: 1,
+                person: CanonicalName::of(person).unwrap(),
+                network: Network::of(address.parse().unwrap()),
+                reason,
+                token: None,
+                step: None,
+                at: Timestamp::from_secs(1_800_000_000),
+            },
             code: Some(Submitted::new(b"123456")),
         }
     }
@@ -236,11 +261,11 @@ mod tests {
     fn what_explains_itself_takes_no_place() {
         let (explainer, mut waiting) = Explainer::queue();
         for reason in Reason::ALL {
-            explainer.ask(question("alice", *reason));
+            explainer.ask(question("alice", "192.0.2.1", *reason));
         }
         let mut taken = Vec::new();
         while let Ok(it) = waiting.try_recv() {
-            taken.push(it.question.reason);
+            taken.push(it.question.refused.reason);
         }
         assert_eq!(taken, [Reason::CodeWrong, Reason::CodeReplayed]);
     }
@@ -248,16 +273,40 @@ mod tests {
     #[test]
     fn whoever_repeats_a_spent_code_leaves_places_for_others() {
         let (explainer, mut waiting) = Explainer::queue();
+        let replayed =
+            |person: &str, address: &str| question(person, address, Reason::CodeReplayed);
         for _ in 0..2 * WAITING_MAX {
-            explainer.ask(question("mallory", Reason::CodeReplayed));
+            explainer.ask(replayed("mallory", "192.0.2.1"));
         }
-        explainer.ask(question("alice", Reason::CodeWrong));
-        assert_eq!(waiting.len(), OF_A_PERSON_MAX + 1);
-        for _ in 0..=OF_A_PERSON_MAX {
+        assert_eq!(waiting.len(), OF_A_PERSON_MAX);
+        for number in 0..2 * WAITING_MAX {
+            explainer.ask(replayed(&format!("user{number}"), "192.0.2.1"));
+        }
+        assert_eq!(waiting.len(), OF_A_NETWORK_MAX);
+        explainer.ask(replayed("alice", "198.51.100.1"));
+        assert_eq!(waiting.len(), OF_A_NETWORK_MAX + 1);
+        for _ in 0..=OF_A_NETWORK_MAX {
             drop(waiting.try_recv());
         }
-        assert!(explainer.people.lock().unwrap().is_empty());
-        explainer.ask(question("mallory", Reason::CodeReplayed));
+        let shares = lock(&explainer.shares);
+        assert!(shares.people.is_empty() && shares.networks.is_empty());
+        drop(shares);
+        explainer.ask(replayed("mallory", "192.0.2.1"));
         assert_eq!(waiting.len(), 1);
+    }
+
+    #[test]
+    fn a_full_queue_takes_nobodys_place() {
+        let (explainer, waiting) = Explainer::queue();
+        for number in 0..2 * WAITING_MAX {
+            let (person, address) = (format!("user{number}"), number % 200);
+            explainer.ask(question(
+                &person,
+                &format!("192.0.{address}.1"),
+                Reason::CodeReplayed,
+            ));
+        }
+        assert_eq!(waiting.len(), WAITING_MAX);
+        assert_eq!(lock(&explainer.shares).people.len(), WAITING_MAX);
     }
 }

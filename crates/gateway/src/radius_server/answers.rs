@@ -152,21 +152,12 @@ impl Answerer {
                     },
                 }
             }
-            Outcome::Refused {
-                event,
-                person,
-                reason,
-            } => {
+            Outcome::Refused(refused) => {
                 self.shared
                     .debug
-                    .decided(pending.peer, Step::Denied(reason));
+                    .decided(pending.peer, Step::Denied(refused.reason));
                 let code = judged.code;
-                let question = Question {
-                    event,
-                    person,
-                    reason,
-                    code,
-                };
+                let question = Question { refused, code };
                 match judged.ask {
                     Some((state, asked)) => {
                         self.shared.core.explainer.ask(question);

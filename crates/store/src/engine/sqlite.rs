@@ -298,46 +298,77 @@ impl<'c> SqliteTx<'c> {
         Ok(())
     }
 
+    /// As [`Tx::exec_each`]: the statement is looked up once.
+    fn execute_each<const N: usize>(
+        &mut self,
+        sql: &'static str,
+        rows: &[[Val<'_>; N]],
+    ) -> Result<(), SqlError> {
+        let mut statement = self.cached(sql)?;
+        let order = order(&statement, sql, N)?;
+        for row in rows {
+            bind(&mut statement, sql, &order, row)?;
+            match statement.raw_execute() {
+                Ok(1) => {}
+                Ok(changed) => {
+                    let changed = changed as u64;
+                    return Err(SqlError::Changed { sql, changed });
+                }
+                Err(error) => return Err(SqlError::statement(sql, &error)),
+            }
+        }
+        Ok(())
+    }
+
     fn prepare(
         &self,
         sql: &'static str,
         parameters: &[Val<'_>],
     ) -> Result<CachedStatement<'_>, SqlError> {
-        let mut statement = self
-            .connection
-            .prepare_cached(sql)
-            .map_err(|e| SqlError::statement(sql, &e))?;
-        bind(&mut statement, sql, parameters)?;
+        let mut statement = self.cached(sql)?;
+        let order = order(&statement, sql, parameters.len())?;
+        bind(&mut statement, sql, &order, parameters)?;
         Ok(statement)
+    }
+
+    fn cached(&self, sql: &'static str) -> Result<CachedStatement<'_>, SqlError> {
+        let statement = self.connection.prepare_cached(sql);
+        statement.map_err(|e| SqlError::statement(sql, &e))
     }
 }
 
-/// SQLite takes `$2` for a name and numbers names by their first appearance, so `VALUES ($2, $1)`
-/// bound in order would swap its values: the name says which parameter is meant.
+/// Which of so many parameters each place of a statement takes. SQLite takes `$2` for a name and numbers names by their
+/// first appearance, so `VALUES ($2, $1)` bound in order would swap its values: the name says which one is meant.
+fn order(
+    statement: &CachedStatement<'_>,
+    sql: &'static str,
+    given: usize,
+) -> Result<Vec<usize>, SqlError> {
+    let strange = || SqlError::Parameters {
+        sql: sql.into(),
+        given,
+    };
+    let places = statement.parameter_count();
+    if places != given {
+        return Err(strange());
+    }
+    let parameter = |place| {
+        let name = statement.parameter_name(place)?.strip_prefix('$')?;
+        let number = name.parse::<usize>().ok()?.checked_sub(1)?;
+        (number < given).then_some(number)
+    };
+    let order: Option<_> = (1..=places).map(parameter).collect();
+    order.ok_or_else(strange)
+}
+
 fn bind(
     statement: &mut CachedStatement<'_>,
     sql: &'static str,
+    order: &[usize],
     parameters: &[Val<'_>],
 ) -> Result<(), SqlError> {
-    let strange = || SqlError::Parameters {
-        sql: sql.into(),
-        given: parameters.len(),
-    };
-    let places = statement.parameter_count();
-    if places != parameters.len() {
-        return Err(strange());
-    }
-    for place in 1..=places {
-        let name = statement
-            .parameter_name(place)
-            .and_then(|name| name.strip_prefix('$'));
-        let number: usize = name
-            .and_then(|digits| digits.parse().ok())
-            .ok_or_else(strange)?;
-        let value = number
-            .checked_sub(1)
-            .and_then(|i| parameters.get(i))
-            .ok_or_else(strange)?;
+    let values = order.iter().filter_map(|number| parameters.get(*number));
+    for (place, value) in (1..).zip(values) {
         statement
             .raw_bind_parameter(place, Bound(value))
             .map_err(|e| SqlError::statement(sql, &e))?;
@@ -367,6 +398,14 @@ impl Tx for SqliteTx<'_> {
         parameters: &[Val<'_>],
     ) -> impl Future<Output = Result<u64, SqlError>> + Send {
         ready(self.execute(sql, parameters))
+    }
+
+    fn exec_each<const N: usize>(
+        &mut self,
+        sql: &'static str,
+        rows: &[[Val<'_>; N]],
+    ) -> impl Future<Output = Result<(), SqlError>> + Send {
+        ready(self.execute_each(sql, rows))
     }
 
     fn rows<R: FromRow>(

@@ -14,6 +14,20 @@ pub trait Tx: Send {
         parameters: &[Val<'_>],
     ) -> impl Future<Output = Result<u64, SqlError>> + Send;
 
+    /// Runs a statement for one row of parameters after the other; each must change exactly one row.
+    fn exec_each<const N: usize>(
+        &mut self,
+        sql: &'static str,
+        rows: &[[Val<'_>; N]],
+    ) -> impl Future<Output = Result<(), SqlError>> + Send {
+        async move {
+            for row in rows {
+                self.exec_one(sql, row).await?;
+            }
+            Ok(())
+        }
+    }
+
     /// Runs a query and returns all its rows; bound them in the statement.
     fn rows<R: FromRow>(
         &mut self,

@@ -23,7 +23,7 @@ use otp::{Drift, Step};
 
 use super::counters::Counters;
 use super::directory::Spent;
-use super::events::{Link, Tally};
+use super::events::{Batch, Link, Tally};
 use super::memory::Memory;
 use super::recovery;
 use crate::engine::{Effect, Job, SqlError, SqliteTx, Undecided, poll_ready};
@@ -93,21 +93,33 @@ impl Decision {
     }
 }
 
+/// A login that is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// The event that says so.
+    pub event: i64,
+    /// Whose login it was.
+    pub person: CanonicalName,
+    /// From where.
+    pub network: Network,
+    /// Why: the decision's own reason, or [`Reason::CodeReplayed`] when another login spent the
+    /// step first.
+    pub reason: Reason,
+    /// The token whose code it was, if one is known.
+    pub token: Option<TokenSerial>,
+    /// The step of the code, if one is known.
+    pub step: Option<Step>,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What became of a decision.
 #[derive(Debug)]
 pub enum Outcome {
     /// The login is granted.
     Granted(Granted),
-    /// The login is refused; the event with this number says why.
-    Refused {
-        /// The event.
-        event: i64,
-        /// Whose login it was.
-        person: CanonicalName,
-        /// Why: the decision's own reason, or [`Reason::CodeReplayed`] when another login spent the
-        /// step first.
-        reason: Reason,
-    },
+    /// The login is refused.
+    Refused(Refused),
     /// The token is resynchronised.
     Resynchronised,
     /// Another login or resynchronisation spent one of the two codes first.
@@ -126,6 +138,8 @@ pub(super) struct ConsumeJob<F> {
     /// What the others would spend, for whoever has to try again; one each.
     looked_at: Vec<Option<Box<Consume>>>,
     written: Vec<Written>,
+    /// Where the chain stands once all are written.
+    end: Option<Link>,
     answer: F,
 }
 
@@ -135,7 +149,8 @@ struct Written {
     learned: Option<Learned>,
     /// A step whose code asked for the next one, and its token.
     held: Option<(TokenSerial, Step)>,
-    link: Link,
+    /// The event that says so.
+    event: i64,
     at: Timestamp,
 }
 
@@ -199,6 +214,7 @@ impl<F: FnOnce(Vec<Outcome>) + Send> ConsumeJob<F> {
             decisions: decisions.into(),
             looked_at,
             written,
+            end: None,
             answer,
         }
     }
@@ -259,7 +275,7 @@ impl<F: FnOnce(Vec<Outcome>) + Send> Job for ConsumeJob<F> {
 impl<F> ConsumeJob<F> {
     /// What is durable now becomes memory: spent steps, drift, counters, the head record.
     fn learn(&self) {
-        let Some(last) = self.written.last() else {
+        let (Some(last), Some(end)) = (self.written.last(), self.end) else {
             return;
         };
         {
@@ -282,7 +298,7 @@ impl<F> ConsumeJob<F> {
                     Some(Learned::Burnt(_)) | None => {}
                 }
                 if let Some((token, step)) = written.held {
-                    directory.hold(token, step, written.link.id);
+                    directory.hold(token, step, written.event);
                 }
                 if let Some(taken) = written.taken() {
                     directory.spend(taken.token, taken.spent, taken.drift);
@@ -292,7 +308,7 @@ impl<F> ConsumeJob<F> {
                 }
             }
         }
-        self.memory.committed(last.link, last.at);
+        self.memory.committed(end, last.at);
     }
 }
 
@@ -313,12 +329,12 @@ impl Whose {
 /// takes is spent too, since both become durable together or not at all.
 async fn consume<F>(job: &mut ConsumeJob<F>, tx: &mut SqliteTx<'_>) -> Result<(), SqlError> {
     let memory = &job.memory;
-    let mut link = Link::last(tx).await?;
+    let mut batch = Batch::begin(tx, job.decisions.len()).await?;
     while let Some(decision) = job.decisions.pop_front() {
         let next = match decision {
             Decision::Grant(consume, origin) => {
                 let consume = Box::new(consume);
-                let granted = grant(memory, &consume, origin, &mut link, tx).await;
+                let granted = grant(memory, &consume, origin, &mut batch, tx).await;
                 job.looked_at.push(Some(consume));
                 granted
             }
@@ -329,7 +345,7 @@ async fn consume<F>(job: &mut ConsumeJob<F>, tx: &mut SqliteTx<'_>) -> Result<()
                 at,
             } => {
                 job.looked_at.push(None);
-                refuse(memory, person, origin, refusal, at, &mut link, tx).await
+                Ok(refuse(memory, person, origin, refusal, at, &mut batch))
             }
             Decision::Resync {
                 resync,
@@ -338,11 +354,12 @@ async fn consume<F>(job: &mut ConsumeJob<F>, tx: &mut SqliteTx<'_>) -> Result<()
                 at,
             } => {
                 job.looked_at.push(None);
-                burn(memory, &resync, vdom, actor, at, &mut link, tx).await
+                Ok(burn(memory, &resync, vdom, actor, at, &mut batch))
             }
         };
         job.written.push(next?);
     }
+    job.end = Some(batch.write(tx).await?);
     Ok(())
 }
 
@@ -350,14 +367,14 @@ async fn grant(
     memory: &Memory,
     consume: &Consume,
     origin: Origin,
-    link: &mut Link,
+    batch: &mut Batch,
     tx: &mut SqliteTx<'_>,
 ) -> Result<Written, SqlError> {
     let (person, at) = (consume.person().clone(), consume.at());
     let spend = consume.spend();
     if !memory.read().stands(consume, &origin) || loses_seed(memory, spend) {
         let refusal = Refusal::because(Reason::ChangedMeanwhile);
-        return refuse(memory, person, origin, refusal, at, link, tx).await;
+        return Ok(refuse(memory, person, origin, refusal, at, batch));
     }
     if let Some((token, step)) = consume.first_step()
         && !is_fresh(memory, token, step)
@@ -367,7 +384,7 @@ async fn grant(
             step: Some(step),
             ..Refusal::because(Reason::CodeReplayed)
         };
-        return refuse(memory, person, origin, refusal, at, link, tx).await;
+        return Ok(refuse(memory, person, origin, refusal, at, batch));
     }
     if let Spend::Push { token, session } = spend
         && !memory.approvals().spend(session, at)
@@ -376,13 +393,13 @@ async fn grant(
             token: Some(token),
             ..Refusal::because(Reason::PushReplayed)
         };
-        return refuse(memory, person, origin, refusal, at, link, tx).await;
+        return Ok(refuse(memory, person, origin, refusal, at, batch));
     }
     if let Some(digest) = consume.recovery()
         && !recovery::spend(tx, &person, digest, &origin, at).await?
     {
         let refusal = Refusal::because(Reason::RecoveryCodeUsed);
-        return refuse(memory, person, origin, refusal, at, link, tx).await;
+        return Ok(refuse(memory, person, origin, refusal, at, batch));
     }
     if consume.recovery().is_some() && memory.read().settings(Vdom::ROOT).push.recovers().is_ok() {
         recovery::ask_for_phone(tx, &person, at).await?;
@@ -402,7 +419,7 @@ async fn grant(
         vouched: consume.remote().map(|verified| verified.to_string().into()),
     };
     let tally = success(memory, consume);
-    let event = link.append(tx, &Event { at, what }, tally).await?;
+    let event = batch.push(Event { at, what }, tally);
     let used = match (spend, used) {
         (Spend::Step { token, step, drift }, _) => {
             let spent = Spent { step, by: event };
@@ -427,7 +444,7 @@ async fn grant(
             used,
         )),
         held: None,
-        link: *link,
+        event,
         at,
     })
 }
@@ -447,39 +464,46 @@ fn success(memory: &Memory, consume: &Consume) -> Option<Tally> {
     }
 }
 
-async fn refuse(
+fn refuse(
     memory: &Memory,
     person: CanonicalName,
     origin: Origin,
     refusal: Refusal,
     at: Timestamp,
-    link: &mut Link,
-    tx: &mut SqliteTx<'_>,
-) -> Result<Written, SqlError> {
-    let reason = refusal.reason;
-    let held = refusal.token.zip(refusal.step);
+    batch: &mut Batch,
+) -> Written {
+    let Refusal {
+        reason,
+        token,
+        step,
+        ..
+    } = refusal;
+    let network = origin.source.network();
+    let held = token.zip(step);
     let held = held.filter(|_| reason.is_wrong_code());
     let tally = tally(memory, &person, &origin.client, reason);
     let learned = match person.realm() {
-        Realm::Vdom(vdom) if reason.is_wrong_guess() => {
-            Some(Learned::Failed(vdom, origin.source.network()))
-        }
+        Realm::Vdom(vdom) if reason.is_wrong_guess() => Some(Learned::Failed(vdom, network)),
         // Administrators are locked out by rules of their own.
         Realm::Vdom(_) | Realm::Administrators => None,
     };
     let event = Event::refused(person.clone(), origin, refusal, at);
-    let event = link.append(tx, &event, tally).await?;
-    Ok(Written {
-        outcome: Outcome::Refused {
+    let event = batch.push(event, tally);
+    Written {
+        outcome: Outcome::Refused(Refused {
             event,
             person,
+            network,
             reason,
-        },
+            token,
+            step,
+            at,
+        }),
         learned,
         held,
-        link: *link,
+        event,
         at,
-    })
+    }
 }
 
 /// How a refusal bears on the count. The decision has raised the counter in memory already.
@@ -499,15 +523,14 @@ fn tally(memory: &Memory, person: &CanonicalName, client: &str, reason: Reason) 
     })
 }
 
-async fn burn(
+fn burn(
     memory: &Memory,
     resync: &Resync,
     vdom: Vdom,
     actor: Actor,
     at: Timestamp,
-    link: &mut Link,
-    tx: &mut SqliteTx<'_>,
-) -> Result<Written, SqlError> {
+    batch: &mut Batch,
+) -> Written {
     let (token, step, drift) = (resync.serial(), resync.step(), resync.drift());
     // The first of the two codes belongs to the step before.
     let first = Step(step.0.saturating_sub(1));
@@ -515,13 +538,13 @@ async fn burn(
         memory.read().has_seed(token, resync.seed()) && !memory.reseeding().contains(&token);
     if !is_of_seed || !is_fresh(memory, token, first) {
         let outcome = Outcome::ResyncRefused;
-        return Ok(Written {
+        return Written {
             outcome,
             learned: None,
             held: None,
-            link: *link,
+            event: batch.last_id(),
             at,
-        });
+        };
     }
     let what = What::Resynchronised {
         actor,
@@ -530,15 +553,15 @@ async fn burn(
         step,
         drift,
     };
-    let event = link.append(tx, &Event { at, what }, None).await?;
+    let event = batch.push(Event { at, what }, None);
     let taken = Taken::take(memory, token, Spent { step, by: event }, drift);
-    Ok(Written {
+    Written {
         outcome: Outcome::Resynchronised,
         learned: Some(Learned::Burnt(taken)),
         held: None,
-        link: *link,
+        event,
         at,
-    })
+    }
 }
 
 /// Whether the open transaction gives the token another seed than the one that the decision is on.

@@ -1,6 +1,6 @@
 //! The audit chain: events as rows, each with the hash of the one before.
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{SHA256, digest};
 use domain::audit::Event;
 
 use crate::engine::{SqlError, Tx, Val};
@@ -14,6 +14,9 @@ pub(super) use columns::{ACCEPTED, step_from, step_value};
 
 /// Octets of a link of the chain.
 pub(super) const HASH_LEN: usize = 32;
+
+/// Octets of a login that are hashed, or a few less.
+const USUAL_LEN: usize = 256;
 
 /// How an event bears on a person's count of wrong codes, so that a start can count again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,9 +80,49 @@ impl Link {
         event: &Event,
         tally: Option<Tally>,
     ) -> Result<i64, SqlError> {
-        let values = Columns::of(event, tally).values();
+        self.append_all(tx, [(event, tally)]).await?;
+        Ok(self.id)
+    }
+
+    /// Appends events in their order, by one statement, and moves on to the last.
+    pub(super) async fn append_all<'e, T: Tx>(
+        &mut self,
+        tx: &mut T,
+        events: impl IntoIterator<Item = (&'e Event, Option<Tally>)>,
+    ) -> Result<(), SqlError> {
+        let columns = |(event, tally)| Columns::of(event, tally).values();
+        let values: Vec<_> = events.into_iter().map(columns).collect();
+        let links: Vec<_> = values
+            .iter()
+            .scan(*self, |link, values| {
+                *link = link.next(values);
+                Some(*link)
+            })
+            .collect();
+        let rows: Vec<_> = values
+            .into_iter()
+            .zip(&links)
+            .map(|(values, link)| link.row(values))
+            .collect();
+        tx.exec_each(
+            "INSERT INTO event (id, at, kind, person, client, source, token, step, drift, \
+             reason, detail, actor, interface, action, object, refers, tally, hash, vdom) VALUES \
+             ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+            &rows,
+        )
+        .await?;
+        *self = links.last().copied().unwrap_or(*self);
+        Ok(())
+    }
+
+    fn next(&self, values: &[Val<'_>]) -> Self {
         let id = self.id + 1;
-        let hash = chained(self, id, &values);
+        let hash = chained(self, id, values);
+        Self { id, hash }
+    }
+
+    /// The row of the event of this link.
+    fn row<'v>(&'v self, values: [Val<'v>; 17]) -> [Val<'v>; 19] {
         let [
             at,
             kind,
@@ -99,35 +142,64 @@ impl Link {
             tally,
             vdom,
         ] = values;
-        tx.exec_one(
-            "INSERT INTO event (id, at, kind, person, client, source, token, step, drift, \
-             reason, detail, actor, interface, action, object, refers, tally, hash, vdom) VALUES \
-             ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
-            &[
-                id.into(),
-                at,
-                kind,
-                person,
-                client,
-                source,
-                token,
-                step,
-                drift,
-                reason,
-                detail,
-                actor,
-                interface,
-                action,
-                object,
-                refers,
-                tally,
-                Val::from(&hash),
-                vdom,
-            ],
-        )
-        .await?;
-        *self = Self { id, hash };
-        Ok(id)
+        [
+            self.id.into(),
+            at,
+            kind,
+            person,
+            client,
+            source,
+            token,
+            step,
+            drift,
+            reason,
+            detail,
+            actor,
+            interface,
+            action,
+            object,
+            refers,
+            tally,
+            Val::from(&self.hash),
+            vdom,
+        ]
+    }
+}
+
+/// Events of one transaction that have their numbers and are not written yet.
+pub(super) struct Batch {
+    before: Link,
+    events: Vec<(Event, Option<Tally>)>,
+}
+
+impl Batch {
+    /// One that goes on where the chain stands.
+    pub(super) async fn begin<T: Tx>(tx: &mut T, room: usize) -> Result<Self, SqlError> {
+        Ok(Self {
+            before: Link::last(tx).await?,
+            events: Vec::with_capacity(room),
+        })
+    }
+
+    /// Takes one more, and says its number.
+    pub(super) fn push(&mut self, event: Event, tally: Option<Tally>) -> i64 {
+        self.events.push((event, tally));
+        self.last_id()
+    }
+
+    /// The number of the last one.
+    pub(super) fn last_id(&self) -> i64 {
+        self.before
+            .id
+            .saturating_add_unsigned(self.events.len() as u64)
+    }
+
+    /// Writes them all; says where the chain stands then.
+    pub(super) async fn write<T: Tx>(self, tx: &mut T) -> Result<Link, SqlError> {
+        let mut link = self.before;
+        let events = self.events.iter().map(|(event, tally)| (event, *tally));
+        link.append_all(tx, events).await?;
+        Ok(link)
     }
 }
 
@@ -139,29 +211,29 @@ fn chained(before: &Link, id: i64, values: &[Val<'_>]) -> [u8; HASH_LEN] {
     } else {
         values
     };
-    let mut context = Context::new(&SHA256);
-    context.update(&before.hash);
-    context.update(&id.to_be_bytes());
+    let mut octets = Vec::with_capacity(USUAL_LEN);
+    octets.extend(before.hash);
+    octets.extend(id.to_be_bytes());
     for value in values {
         match value {
-            Val::Null => context.update(b"n"),
+            Val::Null => octets.push(b'n'),
             Val::Int(number) => {
-                context.update(b"i");
-                context.update(&number.to_be_bytes());
+                octets.push(b'i');
+                octets.extend(number.to_be_bytes());
             }
-            Val::Text(text) => update_sized(&mut context, b"t", text.as_bytes()),
-            Val::Blob(octets) => update_sized(&mut context, b"b", octets),
+            Val::Text(text) => push_sized(&mut octets, b't', text.as_bytes()),
+            Val::Blob(blob) => push_sized(&mut octets, b'b', blob),
         }
     }
     let mut hash = [0; HASH_LEN];
-    hash.copy_from_slice(context.finish().as_ref());
+    hash.copy_from_slice(digest(&SHA256, &octets).as_ref());
     hash
 }
 
-fn update_sized(context: &mut Context, kind: &[u8], octets: &[u8]) {
-    context.update(kind);
-    context.update(&(octets.len() as u64).to_be_bytes());
-    context.update(octets);
+fn push_sized(octets: &mut Vec<u8>, kind: u8, value: &[u8]) {
+    octets.push(kind);
+    octets.extend((value.len() as u64).to_be_bytes());
+    octets.extend(value);
 }
 
 /// An event as it stands in the chain.

@@ -98,9 +98,8 @@ impl Work for Record {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Link, Failure<Never>> {
         let mut link = Link::last(tx).await?;
-        for (event, tally) in &self.events {
-            link.append(tx, event, *tally).await?;
-        }
+        let events = self.events.iter().map(|(event, tally)| (event, *tally));
+        link.append_all(tx, events).await?;
         Ok(link)
     }
 }

@@ -71,7 +71,7 @@ use ident::{RegistrationId, TokenSerial};
 use otp::{Drift, Step};
 
 pub use administer::Done;
-pub use consume::{Decision, Granted, Outcome};
+pub use consume::{Decision, Granted, Outcome, Refused};
 pub use directory::Welcome;
 pub use events::Recorded;
 pub use log::{LogBounds, Verified};

@@ -395,7 +395,7 @@ pub(crate) fn granted(outcome: &Outcome) -> i64 {
 #[track_caller]
 pub(crate) fn refused(outcome: &Outcome) -> Reason {
     match outcome {
-        Outcome::Refused { reason, .. } => *reason,
+        Outcome::Refused(refused) => refused.reason,
         other => panic!("not refused: {other:?}"),
     }
 }
