@@ -145,7 +145,7 @@ const failures = {
   }),
   "other-server": ({ name, server }) => ({
     title: `„${name}“ hat diese Seriennummer und ist von einem anderen Token-Server, ${server}: es bleibt, wie es ist`,
-    step: "Wenn Sie das aus der Sicherung wollen, löschen Sie das andere und lesen Sie die Sicherung noch einmal ein.",
+    step: "Beide passen nicht in eine App: Lesen Sie die Sicherung auf einem anderen Gerät ein.",
   }),
   "moved-elsewhere": () => ({
     title: "Ein anderes Gerät hat das Token inzwischen",

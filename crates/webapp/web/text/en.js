@@ -151,7 +151,7 @@ const failures = {
   }),
   "other-server": ({ name, server }) => ({
     title: `“${name}” has this serial and is of another token server, ${server}: it stays as it is`,
-    step: "If you want the one of the backup, delete the other and import the backup again.",
+    step: "Both cannot be in one app: import the backup on another device.",
   }),
   "moved-elsewhere": () => ({
     title: "Another device has the token by now",

@@ -251,6 +251,10 @@ async function restored(app, moves, token) {
   const { add } = app.words;
   const { name } = token;
   await app.unlocked();
+  if (moves.server !== app.session.server.name) {
+    // Whatever has its serial here is of another token server, and a good token.
+    return [add.stays(name), app.alert(new Failure("backup-other-server", { server: moves.server }))];
+  }
   const same = app.session.contents.tokens.find(({ serial }) => serial === token.serial);
   if (same && same.server !== moves.server) {
     const other = new Failure("other-server", { name: same.name, server: String(same.server) });

@@ -167,14 +167,13 @@ export class Session {
 
   /**
    * Has a token brought here that a backup may move, proved and opened, not yet stored: a transfer whose both ends
-   * are here.
+   * are here. It is of this token server.
    *
    * @param {Moves} moves
    * @param {Movable} token
    * @returns {Promise<Arrived>}
    */
-  async fetchMoved({ server, wisher }, token) {
-    if (server !== this.server.name) throw new Failure("backup-other-server", { server });
+  async fetchMoved({ wisher }, token) {
     /** @type {Action} */
     let action = "begin-shown";
     for (let looks = 0; looks < LOOKS; looks += 1) {
