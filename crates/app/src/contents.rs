@@ -203,20 +203,20 @@ impl Contents {
         self.index_of(name).map(|index| &self.tokens[index])
     }
 
-    /// The token with this serial, unless it is another token server's: that one is none of `url`.
+    /// The token with this serial, unless it is another token server's: that one is none of `server`.
     pub fn token_of(
         &self,
-        url: &ServerUrl,
+        server: &Server,
         serial: &TokenSerial,
     ) -> Result<Option<&Token>, ContentsError> {
         let mut tokens = self.tokens.iter();
         let found = tokens.find_map(|token| match token.issued() {
-            Ok((own, server)) if own == *serial => Some((token, server)),
+            Ok((own, known)) if own == *serial => Some((token, known)),
             _ => None,
         });
         match found {
-            Some((token, server)) if server.url != *url => {
-                let (name, url) = (token.name.clone(), server.url.clone());
+            Some((token, known)) if !known.is_same(server) => {
+                let (name, url) = (token.name.clone(), known.url.clone());
                 Err(ContentsError::OtherServer(name, url))
             }
             found => Ok(found.map(|(token, _)| token)),
@@ -451,7 +451,7 @@ impl Token {
     /// Its token server alone puts another seed in its place.
     fn refuse_successor(&self, successor: &Self) -> Result<(), ContentsError> {
         match (self.server(), successor.server()) {
-            (Some(own), Some(other)) if own.url == other.url => Ok(()),
+            (Some(own), Some(other)) if own.is_same(other) => Ok(()),
             (Some(own), Some(_)) => {
                 let url = own.url.clone();
                 Err(ContentsError::OtherServer(self.name.clone(), url))

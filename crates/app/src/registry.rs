@@ -337,8 +337,14 @@ impl ServerCertVerifier for Verifier {
 
 /// Whether a certificate (DER) has a key.
 pub(crate) fn has_key(der: &[u8], pin: SpkiPin) -> bool {
-    ParsedCertificate::try_from(&CertificateDer::from(der))
-        .is_ok_and(|parsed| SpkiPin::of_spki(&parsed.subject_public_key_info()) == pin)
+    key_of(der) == Some(pin)
+}
+
+/// The key of a certificate (DER), if it is one.
+pub(crate) fn key_of(der: &[u8]) -> Option<SpkiPin> {
+    let certificate = CertificateDer::from(der);
+    let parsed = ParsedCertificate::try_from(&certificate).ok()?;
+    Some(SpkiPin::of_spki(&parsed.subject_public_key_info()))
 }
 
 /// The registry's time from the `Date` header (RFC 9110 section 6.6.1).

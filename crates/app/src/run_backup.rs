@@ -105,11 +105,17 @@ async fn move_all(
     vault: &mut OpenVault,
     world: &mut Surroundings<'_>,
 ) -> Result<usize, AppError> {
+    // Once for all: what is moved may come under another name of it.
+    let server = moves.server(&vault.contents);
     let mut missing = 0;
     let mut is_pin_too_short = false;
     for token in moves.tokens() {
         let receipt = vault.contents.receipt_of(&token.serial);
-        match vault.contents.token_of(moves.url(), &token.serial) {
+        let here = match &server {
+            Ok(server) => vault.contents.token_of(server, &token.serial),
+            Err(_) => Ok(None),
+        };
+        match here {
             // An entry whose receipt was refused is of no use.
             Ok(Some(_)) if receipt != ReceiptState::Refused => {
                 writeln!(world.out, "{} is here already.", token.name)?;
@@ -120,8 +126,7 @@ async fn move_all(
                 missing += 1;
                 writeln!(
                     world.out,
-                    "{} stays where it is: {other}. If you want the one of the backup, delete the other and restore the \
-                     backup again.",
+                    "{} stays where it is: {other}. Both cannot be in one app: restore the backup on another device.",
                     token.name
                 )?;
                 continue;
@@ -138,9 +143,12 @@ async fn move_all(
             )?;
             continue;
         }
-        let moved = match moves.holder(token, &vault.contents) {
-            Ok(holder) => moved(&holder, token, vault, world).await,
-            Err(error) => Err(error.into()),
+        let moved = match &server {
+            Ok(server) => {
+                let holder = moves.holder(token, server.clone());
+                moved(&holder, token, vault, world).await
+            }
+            Err(untrusted) => Err((*untrusted).into()),
         };
         match moved {
             Ok(()) if vault.contents.receipt_of(&token.serial) == ReceiptState::Owed => writeln!(

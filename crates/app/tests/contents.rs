@@ -15,6 +15,7 @@ use app::contents::{
 use app::device::Device;
 use ident::TokenSerial;
 use otp::{Kind, Parameters, Seed, Step};
+use rcgen::{CertificateParams, KeyPair, PublicKeyData};
 use serde_json::Value;
 use softtoken::IssuerName;
 use softtoken::address::ServerUrl;
@@ -256,6 +257,78 @@ fn no_other_token_server_puts_its_token_in_the_place_of_one() {
     again.counter = 7;
     contents.put(again).unwrap();
     assert_eq!(contents.advance("work"), Ok(Step(7)));
+}
+
+/// The certificate of an authority.
+fn certificate(key: &KeyPair) -> Vec<u8> {
+    let parameters = CertificateParams::new(Vec::new()).unwrap();
+    parameters.self_signed(key).unwrap().der().to_vec()
+}
+
+#[test]
+fn a_token_server_is_the_same_under_another_name_with_its_authority_alone() {
+    let [own, other] = [0; 2].map(|_| KeyPair::generate().unwrap());
+    let pin = Trust::Pin(SpkiPin::of_spki(&own.subject_public_key_info()));
+    // The authority's certificate is made anew for a new name, for the same key.
+    let file = Trust::Authorities(vec![certificate(&own), certificate(&own)]);
+    let both = Trust::Authorities(vec![certificate(&own), certificate(&other)]);
+    let stranger = Trust::Pin(SpkiPin::of_spki(&other.subject_public_key_info()));
+    let unsaid = Trust::Authorities(Vec::new());
+    let at = |url: &str, trust: &Trust| Server {
+        trust: trust.clone(),
+        ..server(url)
+    };
+    let [before, renamed] = ["https://tokens.example.org", "https://new.example.org"];
+    for (known, named, is_same) in [
+        (&pin, &pin, true),
+        (&pin, &file, true),
+        (&file, &pin, true),
+        (&file, &file, true),
+        (&pin, &stranger, false),
+        // Each of several authorities may be another token server's.
+        (&both, &both, false),
+        (&both, &pin, false),
+        (&pin, &both, false),
+        (&pin, &unsaid, false),
+        (&unsaid, &unsaid, false),
+    ] {
+        let mut contents = Contents::new(Device::generate().unwrap());
+        contents.put(believed(known.clone())).unwrap();
+        let (serial, renamed) = (TokenSerial::mobile([1; 5]), at(renamed, named));
+        let found = contents.token_of(&renamed, &serial);
+        assert_eq!(found.is_ok(), is_same, "{known:?} {named:?}");
+        let found = contents.token_of(&at(before, named), &serial);
+        assert!(found.unwrap().is_some());
+
+        let another = NewToken {
+            origin: Origin::Issued {
+                serial: TokenSerial::mobile([2; 5]),
+                server: renamed.clone(),
+            },
+            ..token(2, "home", Parameters::default())
+        };
+        contents.put(another).unwrap();
+        contents.remember_server(renamed.clone());
+        assert_eq!(contents.is_of_several_servers(), !is_same);
+        let for_typed_codes = is_same.then_some(&renamed);
+        assert_eq!(contents.only_server(), for_typed_codes);
+
+        let again = NewToken {
+            origin: Origin::Issued {
+                serial,
+                server: renamed.clone(),
+            },
+            ..believed(known.clone())
+        };
+        assert_eq!(contents.put(again).is_ok(), is_same);
+        let url = &contents.token("work").unwrap().server().unwrap().url;
+        let expected = if is_same {
+            &*renamed.url.to_string()
+        } else {
+            before
+        };
+        assert_eq!(url.to_string(), expected);
+    }
 }
 
 /// Token 1 once more, from a token server that is believed for this reason.

@@ -21,7 +21,7 @@ use common::phone::{PIN, Phone, activation_code, set_transfers};
 use common::radius::{Answer, Vpn};
 use common::terminal::Terminal;
 use common::wishes::{posted, server_name};
-use common::{Home, PASSWORD, Running, free_port, until};
+use common::{Home, PASSWORD, Running, Said, free_port, until};
 use ident::TokenSerial;
 use rustix::process::Signal;
 use softtoken::ServerError;
@@ -392,15 +392,77 @@ fn a_gateway_that_runs_on_learns_the_name_that_its_token_server_got() {
     running.stop();
 }
 
+/// Saves a backup among the files of this organisation, or restores it.
+fn backup(organisation: &Organisation, phone: &Phone, what: &str) -> Said {
+    let [file, words] = ["backup", "words"].map(|name| organisation.home.path(name));
+    fs::write(&words, PASSPHRASE).unwrap();
+    let [file, words] = [&file, &words].map(|path| path.to_str().unwrap());
+    phone.app(&["backup", what, file, "--passphrase-file", words])
+}
+
+#[test]
+fn a_token_server_that_got_another_name_is_the_same_to_its_phones() {
+    let work = Organisation::new();
+    let phone = work.enrol(Phone::new(&work.home, "alice"), "work");
+    backup(&work, &phone, "save").ok();
+    let serial = phone.contents().token("work").unwrap().mark().to_owned();
+    let (former, Organisation { home, up, port }) = (work.url(), work);
+    up.stop();
+    let own = format!("localhost:{}", home.https.port());
+    let file = home.data().join("symbolon.toml");
+    let config = fs::read_to_string(&file).unwrap();
+    let config = config
+        .replace(
+            &format!("public-url = \"{former}\""),
+            &format!("public-url = \"https://{own}\""),
+        )
+        .replace(
+            "former-names = []",
+            &format!("former-names = [\"{}\"]", home.https),
+        );
+    fs::write(&file, config).unwrap();
+    let up = Running::up(&home);
+    let work = Organisation { home, up, port };
+    until("the token server knows the gateway's address", || {
+        phone.app(&["transfer", "status", "work"]).status.success()
+    });
+
+    // The file names the name of before, and what was moved has the new one.
+    let other = Phone::new(&work.home, "alice, the new one");
+    let said = backup(&work, &other, "restore").ok();
+    assert!(said.contains("work moved here."), "{said}");
+    work.moved();
+    let renamed = format!("https://{own}");
+    let server_of = |phone: &Phone| {
+        let contents = phone.contents();
+        let server = contents.token("work").unwrap().server().unwrap();
+        server.url.to_string()
+    };
+    assert_eq!(server_of(&other), renamed);
+    let said = backup(&work, &other, "restore").ok();
+    assert!(said.contains("work is here already."), "{said}");
+    let vpn = Vpn::new(&work.home, CLIENT);
+    assert_eq!(vpn.log_in("alice", &other.code("work")), Answer::Accept);
+
+    // A code of the new name brings the token anew to a phone that has it under the one of before.
+    assert_eq!(server_of(&phone), former);
+    let provision = format!("execute fortitoken-mobile provision {serial}");
+    let shown = work.home.console(&provision).ok();
+    let authority = work.home.authority();
+    let server = ["--server", &renamed, "--ca", authority.to_str().unwrap()];
+    let code = activation_code(&shown);
+    phone.app(&[&["add", &*code][..], &server].concat()).ok();
+    assert_eq!(server_of(&phone), renamed);
+    assert_eq!(phone.contents().tokens().len(), 1);
+    work.home.console("execute fortitoken-mobile poll").ok();
+    assert_eq!(approved(&work, &phone, "work"), Answer::Accept);
+    work.up.stop();
+}
+
 #[test]
 fn a_backup_brings_the_tokens_of_both_to_another_phone() {
     let World { work, club, phone } = World::new();
-    let (file, words) = (work.home.path("backup"), work.home.path("words"));
-    std::fs::write(&words, PASSPHRASE).unwrap();
-    let backup = |phone: &Phone, what: &str| {
-        let [file, words] = [&file, &words].map(|path| path.to_str().unwrap());
-        phone.app(&["backup", what, file, "--passphrase-file", words])
-    };
+    let backup = |phone: &Phone, what: &str| backup(&work, phone, what);
     let said = backup(&phone, "save").ok();
     assert!(
         said.contains("the right to move 2 of token servers"),

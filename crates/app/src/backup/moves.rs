@@ -8,7 +8,6 @@ use crate::error::AppError;
 use crate::transfer::Holder;
 use ident::TokenSerial;
 use serde::{Deserialize, Serialize};
-use softtoken::address::ServerUrl;
 use softtoken::device::{DeviceKeys, SealingPublicKey, Signature, SigningPublicKey};
 use softtoken::transfer::{Delegation, TransferKey, Wisher};
 use zeroize::Zeroizing;
@@ -84,24 +83,14 @@ impl Moves {
         })
     }
 
-    /// Their token server.
-    pub(crate) fn url(&self) -> &ServerUrl {
-        &self.server.url
-    }
-
     /// The tokens.
     pub(crate) fn tokens(&self) -> &[Movable] {
         &self.tokens
     }
 
-    /// Who asks for a token to be moved, of the token server as the tokens that are `known` here believe it. Where none
-    /// of it is here, as the backup says; one of the web app does not say why the token server can be believed: its
-    /// browser judged that.
-    pub(crate) fn holder(
-        &self,
-        token: &Movable,
-        known: &Contents,
-    ) -> Result<Holder<'_>, BackupError> {
+    /// Their token server, as the tokens that are `known` here believe it. Where none of it is here, as the backup says;
+    /// one of the web app does not say why the token server can be believed: its browser judged that.
+    pub(crate) fn server(&self, known: &Contents) -> Result<Server, BackupError> {
         let is_its = |known: &&Server| known.url == self.server.url;
         let of_tokens = known.servers().into_iter().find(is_its);
         let server = match &self.server.trust {
@@ -112,13 +101,18 @@ impl Moves {
                 of_tokens.or(Some(&self.server))
             }
         };
-        Ok(Holder {
-            server: server.cloned().ok_or(BackupError::Untrusted)?,
+        server.cloned().ok_or(BackupError::Untrusted)
+    }
+
+    /// Who asks this token server of theirs for a token to be moved.
+    pub(crate) fn holder(&self, token: &Movable, server: Server) -> Holder<'_> {
+        Holder {
+            server,
             wisher: self.wisher,
             signer: &self.signer,
             token: token.serial,
             transfer_key: TransferKey::from_bytes(Zeroizing::new(*token.transfer_key.expose())),
-        })
+        }
     }
 
     /// Whether a device is the one that was saved: no other is out once a token moves to it.

@@ -1,7 +1,8 @@
 //! Why a token server is believed: for one reason, at all of its tokens, which no message changes by itself.
 
 use super::{Contents, ContentsError, Origin, Server, Token, Trust};
-use crate::registry::has_key;
+use crate::registry::{has_key, key_of};
+use softtoken::link::SpkiPin;
 
 /// Which authority the certificate of a token server may come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +40,14 @@ impl Contents {
     }
 }
 
+impl Server {
+    /// Whether both are one token server: at the same address or, under a name that it had before or got since, with
+    /// the same authority. Nobody else has a certificate of that one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.url == other.url || self.trust.is_same_authority(&other.trust)
+    }
+}
+
 impl Token {
     fn server_mut(&mut self) -> Option<&mut Server> {
         match &mut self.origin {
@@ -49,6 +58,24 @@ impl Token {
 }
 
 impl Trust {
+    fn is_same_authority(&self, other: &Self) -> bool {
+        let (own, other) = (self.only_key(), other.only_key());
+        own.is_some() && own == other
+    }
+
+    /// The key of the authority, where there is one alone: each of several may be another token server's.
+    fn only_key(&self) -> Option<SpkiPin> {
+        match self {
+            Self::Pin(pin) => Some(*pin),
+            Self::Key(_) => None,
+            Self::Authorities(certificates) => {
+                let (first, others) = certificates.split_first()?;
+                let pin = key_of(first)?;
+                others.iter().all(|der| has_key(der, pin)).then_some(pin)
+            }
+        }
+    }
+
     /// Whether everything is believed here that is believed there.
     fn covers(&self, other: &Self) -> bool {
         match (self, other) {

@@ -25,9 +25,11 @@ impl Contents {
         urls.into_iter().map(|url| self.part_of(url)).collect()
     }
 
-    /// Whether tokens of more than one token server are here.
+    /// Whether tokens of more than one token server are here; one that got another name is one.
     pub fn is_of_several_servers(&self) -> bool {
-        self.urls().len() > 1
+        let mut servers = self.servers().into_iter();
+        let first = servers.next();
+        first.is_some_and(|first| servers.any(|other| !other.is_same(first)))
     }
 
     fn urls(&self) -> Vec<&ServerUrl> {
@@ -45,7 +47,7 @@ impl Contents {
     pub fn only_server(&self) -> Option<&Server> {
         let mut others = self.servers();
         let own = self.server.as_ref()?;
-        others.retain(|server| server.url != own.url);
+        others.retain(|server| !server.is_same(own));
         others.is_empty().then_some(own)
     }
 
