@@ -66,6 +66,18 @@ impl<'a> Lines<'a> {
         poll_fn(|context| self.poll_next(context)).await
     }
 
+    /// How it stands with logins.
+    pub(super) fn pushing(&self) -> Pushing {
+        let lines = self.0.iter();
+        let lines: Vec<_> = lines.map(|it| (it.name(), &it.pushing)).collect();
+        together(&lines)
+    }
+
+    /// What is wrong with this computer's clock.
+    pub(super) fn clock(&self) -> Option<String> {
+        self.0.iter().find_map(|line| line.clock.clone())
+    }
+
     /// Sends an answer to the relay from which its login came.
     pub(super) fn say(&self, said: Said) {
         let token = said.request.token;
@@ -84,8 +96,7 @@ impl<'a> Lines<'a> {
                 }
                 Poll::Ready(News::Clock(wrong)) => {
                     self.0[at].clock = wrong;
-                    let wrong = self.0.iter().find_map(|line| line.clock.clone());
-                    return Poll::Ready(News::Clock(wrong));
+                    return Poll::Ready(News::Clock(self.clock()));
                 }
                 Poll::Ready(News::Settled(receipt, state)) => {
                     let receipts = &mut self.0[at].receipts;
@@ -97,12 +108,6 @@ impl<'a> Lines<'a> {
             }
         }
         Poll::Pending
-    }
-
-    fn pushing(&self) -> Pushing {
-        let lines = self.0.iter();
-        let lines: Vec<_> = lines.map(|it| (it.name(), &it.pushing)).collect();
-        together(&lines)
     }
 }
 

@@ -478,9 +478,11 @@ impl<'a> Open<'a> {
         self.reopen(now_unix)
     }
 
-    /// Tells the relays what is here now.
+    /// Tells the relays what is here now. A line that goes on has nothing new to say of how it stands.
     fn reopen(&mut self, now_unix: &'a (dyn Fn() -> u64 + Sync)) -> Result<(), AppError> {
         let dropped = self.lines.reopen(&self.vault.contents, now_unix)?;
+        self.desk.set_pushing(self.lines.pushing());
+        self.desk.set_clock(self.lines.clock());
         self.desk.unsent(&dropped, now_unix());
         Ok(())
     }
@@ -574,6 +576,7 @@ impl Signals {
     reason = "a test fails by panicking, and this one touches files"
 )]
 mod tests {
+    use super::super::desk::Pushing;
     use super::*;
     use crate::contents::{Contents, NewToken, Origin, Server, Trust};
     use crate::device::Device;
@@ -585,6 +588,8 @@ mod tests {
     use softtoken::address::ServerUrl;
     use softtoken::link::SpkiPin;
     use softtoken::transfer::Standing;
+    use std::net::TcpListener;
+    use std::path::Path;
 
     const CHEAP: Effort = Effort {
         memory_kib: 8,
@@ -592,25 +597,44 @@ mod tests {
         lanes: 1,
     };
 
-    fn contents() -> Contents {
-        let serial = TokenSerial::mobile([1; 5]);
+    /// A token of a server that is believed for a key of its own.
+    fn token(number: u8, name: &str, server: &str) -> NewToken {
+        let serial = TokenSerial::mobile([number; 5]);
         let server = Server {
-            url: ServerUrl::parse("https://tokens.example.org").unwrap(),
-            trust: Trust::Pin(SpkiPin::of_spki(b"a key")),
+            url: ServerUrl::parse(server).unwrap(),
+            trust: Trust::Pin(SpkiPin::of_spki(&[number])),
         };
-        let mut contents = Contents::new(Device::generate().unwrap());
-        let token = NewToken {
-            name: TokenName::parse("work").unwrap(),
+        NewToken {
+            name: TokenName::parse(name).unwrap(),
             origin: Origin::Issued { serial, server },
             issuer: IssuerName::parse("Example").unwrap(),
-            seed: Seed::from_bytes(vec![1; 20].into()).unwrap(),
+            seed: Seed::from_bytes(vec![number; 20].into()).unwrap(),
             parameters: Parameters::default(),
             pin_policy: None,
             counter: 0,
             added_unix: 0,
+        }
+    }
+
+    fn places(home: &Path) -> Places {
+        Places {
+            data: home.join("data"),
+            secrets: home.join("secrets"),
+            machine_id: home.join("machine-id"),
+        }
+    }
+
+    /// A new vault with these tokens.
+    fn vault(places: Places, tokens: impl IntoIterator<Item = NewToken>) -> OpenVault {
+        let Found::Nothing(empty) = Folder::lock(places).unwrap().look().unwrap() else {
+            panic!("a vault before it was made");
         };
-        contents.put(token).unwrap();
-        contents
+        let mut contents = Contents::new(Device::generate().unwrap());
+        for token in tokens {
+            contents.put(token).unwrap();
+        }
+        let pin = Pin::parse("135790").unwrap();
+        empty.create(&pin, CHEAP, contents).unwrap()
     }
 
     /// Types a PIN before a transfer; what the screen wishes then.
@@ -630,16 +654,9 @@ mod tests {
     #[test]
     fn a_disk_that_fails_closes_the_vault_only_once_the_pin_that_is_tried_has_its_verdict() {
         let home = tempfile::tempdir().unwrap();
-        let places = Places {
-            data: home.path().join("data"),
-            secrets: home.path().join("secrets"),
-            machine_id: home.path().join("machine-id"),
-        };
-        let Found::Nothing(empty) = Folder::lock(places.clone()).unwrap().look().unwrap() else {
-            panic!("a vault before it was made");
-        };
-        let pin = Pin::parse("135790").unwrap();
-        let vault = empty.create(&pin, CHEAP, contents()).unwrap();
+        let places = places(home.path());
+        let work = token(1, "work", "https://tokens.example.org");
+        let vault = vault(places.clone(), [work]);
         let now_unix = || 0;
         let live = Live::default();
         let mut open = Box::new(Open::new(vault, live, &now_unix).unwrap());
@@ -662,5 +679,34 @@ mod tests {
             panic!("the verdict is dropped");
         };
         assert!(lock.told().unwrap().contains("the disk is full"));
+    }
+
+    #[tokio::test]
+    async fn a_token_server_without_tokens_is_not_told_of_any_more() {
+        let home = tempfile::tempdir().unwrap();
+        // Nobody listens there any more.
+        let listeners = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [work, club] = listeners.map(|it| it.local_addr().unwrap().to_string());
+        let tokens = [(1, "work", &work), (2, "club", &club)]
+            .map(|(number, name, at)| token(number, name, &format!("https://{at}")));
+        let vault = vault(places(home.path()), tokens);
+        let now_unix = || 0;
+        let mut open = Open::new(vault, Live::default(), &now_unix).unwrap();
+        let why = loop {
+            heard(&mut open.desk, open.lines.next().await, 0);
+            if let Pushing::Off(why) = open.desk.pushing() {
+                break why.clone();
+            }
+        };
+        assert!(why.contains(&work) && why.contains(&club), "{why}");
+        open.desk.set_clock(Some("as the club sees it".to_owned()));
+
+        let club_token = TokenName::parse("club").unwrap();
+        open.change(Effect::Remove(club_token), &now_unix).unwrap();
+        let Pushing::Off(why) = open.desk.pushing() else {
+            panic!("{:?}", open.desk.pushing());
+        };
+        assert!(why.contains(&work) && !why.contains(&club), "{why}");
+        assert_eq!(open.desk.clock(), None);
     }
 }
