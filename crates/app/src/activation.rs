@@ -257,16 +257,11 @@ pub(crate) fn take_in(
         vault.contents.device.sealing(),
         &context,
     )?;
-    // It has proven by now that the new authority is its own.
-    if authority == Authority::New {
-        vault.contents.believe(server);
-    }
-    let server = vault.contents.known(server)?;
     let before = vault.contents.token(token.token.as_str()).ok();
     let name = name
         .or_else(|| before.map(|known| known.name().clone()))
         .unwrap_or_else(|| token.token.into());
-    vault.contents.put(NewToken {
+    let new = NewToken {
         name: name.clone(),
         origin: Origin::Issued {
             serial: token.token,
@@ -278,7 +273,13 @@ pub(crate) fn take_in(
         pin_policy: Some(token.pin_policy),
         counter: 0,
         added_unix: now_unix,
-    })?;
+    };
+    match authority {
+        Authority::Known => vault.contents.put(new)?,
+        // It has proven by now that the new authority is its own.
+        Authority::New => vault.contents.put_believed(new)?,
+    }
+    let server = vault.contents.known(server)?;
     vault.contents.owe_receipt(OwedReceipt {
         token: token.token,
         answer_hash: token.sealed_seed.hash(),

@@ -241,7 +241,22 @@ impl Contents {
         if let Origin::Issued { server, .. } = &mut token.origin {
             *server = self.known(server)?;
         }
+        self.place(token.into())
+    }
+
+    /// Takes a token in as [`put`](Self::put) does, and has everything of its token server held to what this one names.
+    /// One that is not taken in changes nothing.
+    pub fn put_believed(&mut self, token: NewToken) -> Result<(), ContentsError> {
         let token = Token::from(token);
+        let server = token.server().cloned();
+        self.place(token)?;
+        if let Some(server) = server {
+            self.believe(&server);
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, token: Token) -> Result<(), ContentsError> {
         let before = self.tokens.iter().position(|known| known.is_same(&token));
         let others = self.tokens.iter().enumerate();
         let others = others.filter(|(at, _)| Some(*at) != before);

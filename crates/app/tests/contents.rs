@@ -369,14 +369,31 @@ fn no_message_changes_by_itself_why_a_token_server_is_believed() {
         trust: other_pin.clone(),
         ..server("https://tokens.example.org")
     };
-    contents.believe(&renewed);
-    contents.put(believed(other_pin)).unwrap();
+    let misplaced = NewToken {
+        name: name("club"),
+        origin: Origin::Issued {
+            serial: TokenSerial::mobile([9; 5]),
+            server: renewed.clone(),
+        },
+        ..believed(other_pin.clone())
+    };
+    let taken = NewToken {
+        name: name("home"),
+        ..believed(other_pin.clone())
+    };
+    let club = server("https://other.example.net:8443");
+    let other_server = ContentsError::OtherServer(name("club"), club.url.clone());
+    let name_taken = ContentsError::NameTaken(name("home"));
+    for (refused, why) in [(misplaced, other_server), (taken, name_taken)] {
+        assert_eq!(contents.put_believed(refused), Err(why));
+        assert_eq!(contents.to_json().unwrap(), before);
+    }
+    contents.put_believed(believed(other_pin)).unwrap();
     for name in ["work", "home"] {
         assert_eq!(contents.token(name).unwrap().server(), Some(&renewed));
     }
     assert_eq!(contents.server(), Some(&renewed));
     assert_eq!(contents.owed_receipts()[0].server, renewed);
-    let club = server("https://other.example.net:8443");
     assert_eq!(contents.token("club").unwrap().server(), Some(&club));
 }
 
