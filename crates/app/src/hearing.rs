@@ -5,7 +5,6 @@ use crate::contents::Contents;
 use crate::error::AppError;
 use crate::following::{Followed, Following};
 use crate::push::{Heard, Relay};
-use crate::vault::VaultError;
 use softtoken::push::{LoginRequest, PushSession};
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -76,13 +75,9 @@ pub(crate) enum News {
 }
 
 impl<'a> Hearing<'a> {
-    /// Begins with every token server of the tokens here.
-    pub(crate) fn begin(
-        contents: &Contents,
-        now_unix: &'a (dyn Fn() -> u64 + Sync),
-    ) -> Result<Self, AppError> {
+    /// Begins with the token servers of these [parts](Contents::parts).
+    pub(crate) fn begin(parts: Vec<Contents>, now_unix: &'a (dyn Fn() -> u64 + Sync)) -> Self {
         let (sender, followed) = channel(ON_THE_WAY);
-        let parts = contents.parts().map_err(VaultError::from)?;
         let ears = parts.into_iter().enumerate().map(|(at, part)| {
             let server = part.server().map(|server| server.url.to_string());
             let contents = Arc::new(part);
@@ -95,11 +90,11 @@ impl<'a> Hearing<'a> {
                 is_clock_known: false,
             }
         });
-        Ok(Self {
+        Self {
             ears: ears.collect(),
             followed,
             known: VecDeque::new(),
-        })
+        }
     }
 
     /// Whether nothing is to be waited for: no relay was heard when it was first asked, and none has been since.

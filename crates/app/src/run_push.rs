@@ -1,12 +1,13 @@
 //! `symbolon app push`: shows logins that wait, and takes the person's word.
 
 use crate::args::Push;
-use crate::contents::Contents;
+use crate::contents::{Contents, Server};
 use crate::error::AppError;
 use crate::hearing::{Hearing, Line, News};
 use crate::push::{PushFailure, Relay};
 use crate::run::Surroundings;
 use crate::screen;
+use crate::vault::VaultError;
 use ident::TokenSerial;
 use softtoken::push::{Approval, Decision, LoginRequest, PushNumber, PushSession};
 use std::collections::VecDeque;
@@ -28,9 +29,14 @@ pub(crate) async fn run(
     if decision.is_some() && token.is_none() {
         refuse_choice(contents)?;
     }
+    let parts = match token {
+        // Whether its logins are heard does not hang on other token servers.
+        Some((_, server)) => contents.part_of(&server.url).map(|part| vec![part]),
+        None => contents.parts(),
+    };
     let mut logins = Logins {
-        hearing: Hearing::begin(contents, world.now_unix)?,
-        token,
+        hearing: Hearing::begin(parts.map_err(VaultError::from)?, world.now_unix),
+        token: token.map(|(serial, _)| serial),
         later: VecDeque::new(),
     };
     match decision {
@@ -107,11 +113,11 @@ impl Logins<'_> {
     }
 }
 
-/// The token that is meant by a name or a serial.
-fn issued(contents: &Contents, name: &str) -> Result<TokenSerial, AppError> {
+/// The token that is meant by a name or a serial, and its token server.
+fn issued<'a>(contents: &'a Contents, name: &str) -> Result<(TokenSerial, &'a Server), AppError> {
     let token = contents.token(name)?;
-    let not_issued = || PushFailure::NotIssued(token.name().clone());
-    Ok(token.serial().ok_or_else(not_issued)?)
+    let not_issued = |_| PushFailure::NotIssued(token.name().clone());
+    Ok(token.issued().map_err(not_issued)?)
 }
 
 /// Whoever answers without being asked cannot tell whose login comes first.

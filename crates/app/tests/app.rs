@@ -661,6 +661,22 @@ async fn another_authority_of_a_known_server_is_believed_only_where_that_is_said
 }
 
 #[tokio::test]
+async fn logins_are_not_waited_for_where_no_token_server_has_the_token() {
+    let phone = Phone::new();
+    let uri = "otpauth://totp/Mail:alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Mail";
+    let add = ["add", "--qr-text", uri, "--name", "mail"];
+    phone.run(&add).await.unwrap();
+    for push in [
+        &["push", "--token", "mail"][..],
+        &["push", "--deny", "--token", "mail"],
+    ] {
+        let (error, step) = phone.refused(push).await;
+        assert_eq!(error, "mail is not a token server's: no login asks for it");
+        assert!(step.contains("symbolon app list"), "{step}");
+    }
+}
+
+#[tokio::test]
 async fn the_same_authority_by_its_file_and_by_its_pin_is_one() {
     let registry = SmallRegistry::start().await;
     let phone = phone_with_token(&registry).await;

@@ -109,21 +109,27 @@ impl World {
 /// Logs alice in by a push that she approves with this number.
 #[track_caller]
 fn pushed(organisation: &Organisation, approve: impl FnOnce(&str)) -> Answer {
+    pushed_as(organisation, "alice", approve)
+}
+
+/// The same, under this name.
+#[track_caller]
+fn pushed_as(organisation: &Organisation, user: &str, approve: impl FnOnce(&str)) -> Answer {
     let vpn = Vpn::new(&organisation.home, CLIENT);
-    let offer = vpn.ask("alice", PASSWORD);
-    let shown = vpn.answer("alice", "push", &offer);
+    let offer = vpn.ask(user, PASSWORD);
+    let shown = vpn.answer(user, "push", &offer);
     let Answer::Challenge(_, prompt) = &shown else {
         panic!("{shown:?}");
     };
     let number: String = prompt.chars().filter(char::is_ascii_digit).collect();
     thread::scope(|scope| {
-        let login = scope.spawn(|| vpn.answer_patiently("alice", "push", &shown));
+        let login = scope.spawn(|| vpn.answer_patiently(user, "push", &shown));
         approve(&number);
         login.join().unwrap()
     })
 }
 
-/// The same, by the command, which is told for which token.
+/// Logs alice in by the command, which is told for which token.
 #[track_caller]
 fn approved(organisation: &Organisation, phone: &Phone, token: &str) -> Answer {
     pushed(organisation, |number| {
@@ -162,6 +168,9 @@ fn logins_of_both_are_heard_and_one_that_is_away_silences_no_other() {
     }
     club.up.stop();
     assert_eq!(approved(&work, &phone, "work"), Answer::Accept);
+    // But whoever waits for logins for one token has nothing of another's server.
+    let refused = phone.app(&["push", "--token", "club"]).refused();
+    assert!(refused.contains("cannot be reached"), "{refused}");
     work.up.stop();
 }
 
@@ -180,19 +189,25 @@ fn an_answer_without_a_question_reaches_the_login_of_the_token_that_it_names() {
             let push = ["push", "--approve", number, "--token", "work"];
             let said = phone.app(&push);
             assert!(said.status.success(), "{said:?}");
-            assert!(!said.out.contains(&club_serial), "{said:?}");
+            let told = format!("{}{}", said.out, said.err);
+            assert!(!told.contains(&club_serial), "{said:?}");
         });
         assert_eq!(at_work, Answer::Accept);
         let push = ["push", "--approve", number, "--token", &club_serial];
         phone.app(&push).ok();
     });
     assert_eq!(answer, Answer::Accept);
-    // What is passed over is said, also where each login is asked about.
-    let answer = pushed(&club, |number| {
+    // What is passed over of its own server's logins is said, also where each login is asked about.
+    let serial = work.home.import(1).remove(0);
+    let shown = work.home.user("deputy", &serial);
+    let phone = phone.at_server(work.url(), work.home.authority());
+    phone.add(&activation_code(&shown), "deputy").ok();
+    work.home.console("execute fortitoken-mobile poll").ok();
+    let answer = pushed_as(&work, "deputy", |number| {
         let mut push = Terminal::open(&mut phone.command(&["push", "--token", "work"]));
-        push.expect(&format!("A login for {club_serial} waits, too"));
+        push.expect(&format!("A login for {serial} waits, too"));
         approved_at(&work, &mut push);
-        let push = ["push", "--approve", number, "--token", "club"];
+        let push = ["push", "--approve", number, "--token", "deputy"];
         phone.app(&push).ok();
     });
     assert_eq!(answer, Answer::Accept);

@@ -51,7 +51,8 @@ impl Contents {
         others.is_empty().then_some(own)
     }
 
-    fn part_of(&self, url: &ServerUrl) -> Result<Self, StoredError> {
+    /// The part of one token server.
+    pub(crate) fn part_of(&self, url: &ServerUrl) -> Result<Self, StoredError> {
         let mut part = self.twin()?;
         let is_its = |server: &Server| server.url == *url;
         part.tokens
