@@ -49,6 +49,8 @@ struct Followed {
     files: Files,
     /// The files as they were read last.
     seen: [Option<Stamp>; 2],
+    /// Why they could not be used when they were read last, as the log says.
+    failed: Option<String>,
     shown: unit::Certificate,
     told: Option<Timestamp>,
 }
@@ -154,6 +156,7 @@ impl Followed {
         Ok(Self {
             files,
             seen,
+            failed: None,
             shown: details,
             told: None,
         })
@@ -161,7 +164,8 @@ impl Followed {
 
     fn look(&mut self, chosen: &Chosen, now: Timestamp) {
         let stamps = self.files.stamps();
-        if stamps != self.seen {
+        // Dates are coarse: what was read half written may be whole by now under the same one.
+        if stamps != self.seen || self.failed.is_some() {
             self.seen = stamps;
             self.replace(chosen);
         }
@@ -174,14 +178,18 @@ impl Followed {
                 self.files.warn_of_names(&shown);
                 chosen.show(Some(Arc::new(shown)));
                 self.shown = details;
+                self.failed = None;
                 self.told = None;
                 let file = self.files.certificate.display();
                 tracing::info!(%file, "browsers are shown the renewed certificate");
             }
-            Err(error) => tracing::warn!(
-                "browsers are shown the certificate of before: {}",
-                crate::told(&error)
-            ),
+            Err(error) => {
+                let why = crate::told(&error);
+                if self.failed.as_ref() != Some(&why) {
+                    tracing::warn!("browsers are shown the certificate of before: {why}");
+                }
+                self.failed = Some(why);
+            }
         }
     }
 
@@ -330,5 +338,56 @@ impl Stamp {
             changed_s: metadata.ctime(),
             changed_ns: metadata.ctime_nsec(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, DnType, KeyPair};
+
+    /// A certificate and its key, in PEM.
+    fn pair(name: &str) -> [String; 2] {
+        let key = KeyPair::generate().unwrap();
+        let mut parameters = CertificateParams::new([name.to_owned()]).unwrap();
+        let subject = &mut parameters.distinguished_name;
+        subject.push(DnType::CommonName, name);
+        let certificate = parameters.self_signed(&key).unwrap();
+        [certificate.pem(), key.serialize_pem()]
+    }
+
+    #[test]
+    fn files_that_could_not_be_used_are_read_again() {
+        let home = tempfile::tempdir().unwrap();
+        let named = ["certificate", "key"].map(PathBuf::from);
+        let [certificate, key] = &named;
+        let put = |file: &Path, text: &str| {
+            private_file::replace(&home.path().join(file), text.as_bytes()).unwrap();
+        };
+        let [before, before_key] = pair("before.example.org");
+        put(certificate, &before);
+        put(key, &before_key);
+        let files = Files::named(
+            "[registry]",
+            home.path(),
+            [Some(certificate), Some(key)],
+            "https://before.example.org",
+        );
+        let (chosen, now) = (Chosen::default(), clock::now());
+        let mut followed = Followed::open(files.unwrap().unwrap(), &chosen).unwrap();
+
+        let [renewed, renewed_key] = pair("renewed.example.org");
+        put(certificate, &renewed);
+        followed.look(&chosen, now);
+        let why = followed.failed.clone().unwrap();
+        assert!(why.contains("it belongs to another key"), "{why}");
+        assert!(followed.shown.subject.contains("before.example.org"));
+
+        // It became whole within the same date.
+        put(key, &renewed_key);
+        followed.seen = followed.files.stamps();
+        followed.look(&chosen, now);
+        assert_eq!(followed.failed, None);
+        assert!(followed.shown.subject.contains("renewed.example.org"));
     }
 }
