@@ -579,6 +579,31 @@ fn a_role_does_not_start_with_files_that_tls_cannot_use() {
 }
 
 #[test]
+fn files_in_a_section_that_a_role_does_not_read_are_warned_of() {
+    let (tokens, own) = (Home::new(), Home::new());
+    let gateway = Apart::of(&tokens);
+    for (home, template) in [(&tokens, "push"), (&own, "tokens"), (&gateway.home, "push")] {
+        let files = Files::of(home);
+        files.configure(template, &files.lines());
+    }
+    let warned = |home: &Home, section: &str| {
+        let told = format!("certificate and key under {section} are not read here");
+        until("the log says so", || home.log().contains(&told));
+    };
+    let server = Running::start(&mut registry(&tokens), &tokens);
+    warned(&tokens, "[relay]");
+    let pki = Pki::open_or_create(&tokens.data().join("registry/pki"), &[]).unwrap();
+    let relay = Relay::start(&own, &pki, own.relay, "info");
+    warned(&own, "[registry]");
+    let gateway = gateway.enrolled(&tokens, "FGVMTEST00000001");
+    let running = gateway.start();
+    warned(&gateway.home, "[relay]");
+    running.stop();
+    drop(relay);
+    server.stop();
+}
+
+#[test]
 fn a_relay_apart_shows_browsers_a_certificate_and_phones_another() {
     const CLIENT: &str = "127.0.0.1";
     let (home, own) = (Home::new(), Home::new());

@@ -29,7 +29,7 @@ use store::private_file;
 use store::sealing::RootKey;
 use zeroize::Zeroizing;
 
-use super::{HomeArgs, Signals};
+use super::{HomeArgs, Signals, own_certificate};
 use crate::config::Config;
 use crate::ending;
 
@@ -77,6 +77,7 @@ pub(crate) async fn run(args: GatewayArgs) -> Result<ExitCode> {
     let (roots, identity) = args.server.trust()?;
     super::prepare(&args.home.data)?;
     let config = Config::load_or_create(&args.home.data)?;
+    own_certificate::warn_of_unread(&config, None);
     let home = args.home.data.join("gateway");
     private_file::create_directory(&home)?;
     settle(&home, identity.product())?;

@@ -29,6 +29,10 @@ use store::private_file;
 
 use crate::config::{self, Config};
 
+/// The section that 'symbolon registry' reads.
+pub(crate) const REGISTRY: &str = "[registry]";
+/// The one that 'symbolon relay' reads.
+pub(crate) const RELAY: &str = "[relay]";
 /// The longest chains that are in use have four.
 const CHAIN_MAX: usize = 8;
 /// So many certificates with the longest keys stay below half of it.
@@ -90,13 +94,13 @@ impl OwnCertificate {
             ..
         } = &config.registry;
         let named = [certificate.as_ref(), key.as_ref()];
-        Self::open(Files::named("[registry]", data, named, public_url)?)
+        Self::open(Files::named(REGISTRY, data, named, public_url)?)
     }
 
     /// That of `[relay]`.
     pub(crate) fn of_relay(data: &Path, section: &config::Relay) -> Result<Self> {
         let named = [section.certificate.as_ref(), section.key.as_ref()];
-        Self::open(Files::named("[relay]", data, named, &section.public_url)?)
+        Self::open(Files::named(RELAY, data, named, &section.public_url)?)
     }
 
     fn open(files: Option<Files>) -> Result<Self> {
@@ -130,13 +134,8 @@ impl OwnCertificate {
 /// Where a gateway's configuration says what all listeners of the process show, files that say otherwise are
 /// refused: nobody would know which of them counts.
 pub(crate) fn refuse_beside_gateway(config: &Config) -> Result<()> {
-    let registry = &config.registry;
-    let relay = config.relay.as_ref();
-    let relay = relay.and_then(|it| it.certificate.as_ref().or(it.key.as_ref()));
-    let section = match registry.certificate.as_ref().or(registry.key.as_ref()) {
-        Some(_) => "[registry]",
-        None if relay.is_some() => "[relay]",
-        None => return Ok(()),
+    let Some(section) = naming(config).next() else {
+        return Ok(());
     };
     bail!(
         "{}: certificate and key under {section} are for a token server or a relay that runs apart; here 'config \
@@ -144,6 +143,28 @@ pub(crate) fn refuse_beside_gateway(config: &Config) -> Result<()> {
          lines out",
         config::FILE
     )
+}
+
+/// Tells of files that are named in another section than the role's own, if it has one: nothing comes of them.
+pub(crate) fn warn_of_unread(config: &Config, own: Option<&str>) {
+    for section in naming(config).filter(|section| Some(*section) != own) {
+        tracing::warn!(
+            "{}: certificate and key under {section} are not read here: 'symbolon registry' reads those under \
+             {REGISTRY}, 'symbolon relay' those under {RELAY}, each in the file of its own data directory",
+            config::FILE
+        );
+    }
+}
+
+/// The sections that have one of the two lines.
+fn naming(config: &Config) -> impl Iterator<Item = &'static str> {
+    let registry = &config.registry;
+    let registry = registry.certificate.as_ref().or(registry.key.as_ref());
+    let relay = config.relay.as_ref();
+    let relay = relay.and_then(|it| it.certificate.as_ref().or(it.key.as_ref()));
+    let named = [(REGISTRY, registry), (RELAY, relay)];
+    let named = named.map(|(section, file)| file.map(|_| section));
+    named.into_iter().flatten()
 }
 
 impl Followed {
@@ -368,7 +389,7 @@ mod tests {
         put(certificate, &before);
         put(key, &before_key);
         let files = Files::named(
-            "[registry]",
+            REGISTRY,
             home.path(),
             [Some(certificate), Some(key)],
             "https://before.example.org",

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::gateway::server_url;
-use super::own_certificate::OwnCertificate;
+use super::own_certificate::{self, OwnCertificate};
 use super::revocations::{self, TokenServer};
 use super::{HomeArgs, Signals, token_server, web_push};
 use crate::config::{self, Config};
@@ -46,6 +46,7 @@ pub(crate) async fn run(args: RelayArgs) -> Result<ExitCode> {
     let identity = read(&args.identity)?;
     super::prepare(&args.home.data)?;
     let config = Config::load_or_create(&args.home.data)?;
+    own_certificate::warn_of_unread(&config, Some(own_certificate::RELAY));
     let section = config
         .relay
         .ok_or_else(|| anyhow!("{} has no section [relay]", config::FILE))?;

@@ -16,7 +16,7 @@ use softtoken::address::{ServerName, ServerUrl};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::own_certificate::OwnCertificate;
+use super::own_certificate::{self, OwnCertificate};
 use super::{HomeArgs, Signals};
 use crate::config::Config;
 use crate::desk::{DeskListener, DeskSocket};
@@ -35,6 +35,7 @@ pub(crate) async fn run(args: RegistryArgs) -> Result<ExitCode> {
     let mut signals = Signals::watch()?;
     super::prepare(&args.home.data)?;
     let config = Config::load_or_create(&args.home.data)?;
+    own_certificate::warn_of_unread(&config, Some(own_certificate::REGISTRY));
     let certificate = OwnCertificate::of_token_server(&args.home.data, &config)?;
     let server = TokenServer::start(&args.home.data, &config, certificate.chosen()).await?;
     println!(

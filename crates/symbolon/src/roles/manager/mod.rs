@@ -13,7 +13,7 @@ use store::private_file;
 
 use self::reserve::{ReserveCommand, ReserveSocket};
 use super::gateway::{ServerArgs, server_url, settle};
-use super::{HomeArgs, Signals};
+use super::{HomeArgs, Signals, own_certificate};
 use crate::config::Config;
 
 #[derive(Debug, Args)]
@@ -58,6 +58,7 @@ pub(crate) async fn run(args: ManagerArgs) -> Result<ExitCode> {
     let (roots, identity) = server.trust()?;
     super::prepare(&args.home.data)?;
     let config = Config::load_or_create(&args.home.data)?;
+    own_certificate::warn_of_unread(&config, None);
     let data = args.home.data.join("manager");
     private_file::create_directory(&data)?;
     let serial = identity.product();
