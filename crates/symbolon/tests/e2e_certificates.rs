@@ -536,8 +536,10 @@ fn a_role_does_not_start_with_files_that_tls_cannot_use() {
     files.configure("tokens", &lines);
     let chain = fs::read_to_string(home.path("shown.pem")).unwrap();
     files.made("other");
+    let reversed = files.company.read("company.pem") + &files.company.read("web.pem");
     for (chain, key, why) in [
         (&*chain, "other.key", "it belongs to another key than that"),
+        (&*reversed, "web.key", "the server's own certificate first"),
         (
             "nothing",
             "web.key",

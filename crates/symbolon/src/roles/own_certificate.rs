@@ -293,7 +293,7 @@ impl Files {
         let shown = shown.map_err(|error| match error {
             TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch) => anyhow!(
                 "{section} certificate {certificate}: it belongs to another key than that of {key}; name the two \
-                 that were made together"
+                 that were made together, the server's own certificate first in its file"
             ),
             other => anyhow!("{section} certificate {certificate}: TLS cannot use it: {other}"),
         })?;
