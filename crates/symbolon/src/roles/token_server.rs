@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use domain::audit::Actor;
 use domain::licensing::AccountName;
@@ -13,16 +13,20 @@ use https::Chosen;
 use registry::pki::Pki;
 use registry::{Clock, Desk, Registry, TransferHosts};
 use softtoken::address::{ServerName, ServerUrl};
+use softtoken::limits::MAX_SERVER_NAMES;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::own_certificate::{self, OwnCertificate};
 use super::{HomeArgs, Signals};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::desk::{DeskListener, DeskSocket};
 
 /// The socket of the desk, beside the console's.
 const DESK_SOCKET: &str = "desk.sock";
+
+/// Beside the name of `public-url`.
+const FORMER_NAMES_MAX: usize = MAX_SERVER_NAMES - 1;
 
 #[derive(Debug, Args)]
 pub(crate) struct RegistryArgs {
@@ -147,11 +151,20 @@ impl TokenServer {
     }
 }
 
+/// One that no gateway were told would be none to phones that know it.
 fn former_names(config: &Config) -> Result<Vec<ServerName>> {
+    let names = &config.registry.former_names;
+    ensure!(
+        names.len() <= FORMER_NAMES_MAX,
+        "{}: [registry] former-names has {} names, and gateways are told {FORMER_NAMES_MAX} of them: leave those that \
+         phones know",
+        config::FILE,
+        names.len()
+    );
     let name = |text: &String| {
         ServerName::parse(text).with_context(|| format!("[registry] former-names '{text}'"))
     };
-    config.registry.former_names.iter().map(name).collect()
+    names.iter().map(name).collect()
 }
 
 fn answer_urls(config: &Config) -> Result<Vec<ServerUrl>> {
@@ -174,4 +187,24 @@ async fn own_account(desk: &Desk) -> Result<()> {
         tracing::debug!(%error, "the account is there from an earlier start");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_former_names_than_gateways_are_told_are_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let mut config = Config::load_or_create(home.path()).unwrap();
+        let names = (0..).map(|number| format!("tokens{number}.example.org"));
+        config.registry.former_names = names.take(FORMER_NAMES_MAX).collect();
+        assert_eq!(former_names(&config).unwrap().len(), FORMER_NAMES_MAX);
+        config
+            .registry
+            .former_names
+            .push("tokens.example.org".to_owned());
+        let error = former_names(&config).unwrap_err().to_string();
+        assert!(error.contains("former-names has 16 names"), "{error}");
+    }
 }
