@@ -574,13 +574,8 @@ fn loses_seed(memory: &Memory, spend: Spend) -> bool {
     }
 }
 
-/// A token that memory does not know has no fresh step.
+/// Whether nothing spent a step, neither durably nor in the open transaction.
 fn is_fresh(memory: &Memory, token: TokenSerial, step: Step) -> bool {
-    let directory = memory.read();
-    if !directory.has_token(token) {
-        return false;
-    }
-    let spent = directory.spent(token).map(|spent| spent.step);
     let reserved = memory.reserved().get(&token).map(|spent| spent.step);
-    spent.max(reserved).is_none_or(|spent| step > spent)
+    reserved.is_none_or(|reserved| step > reserved) && memory.read().is_fresh(token, step)
 }

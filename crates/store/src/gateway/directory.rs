@@ -847,7 +847,7 @@ impl Directory {
             seed_version: SeedVersion(entry.seed_version),
             parameters: entry.parameters,
             drift: entry.drift,
-            spent: self.spent(serial).map(|spent| spent.step),
+            spent: self.spent_of(entry).map(|spent| spent.step),
             held: self
                 .held
                 .get(&serial)
@@ -919,10 +919,6 @@ impl Directory {
             .is_some_and(|entry| entry.has(seed))
     }
 
-    pub(super) fn has_token(&self, serial: TokenSerial) -> bool {
-        self.tokens.contains(&serial)
-    }
-
     /// The token of a person, whatever its state.
     pub(super) fn token_of(&self, name: &CanonicalName) -> Option<TokenSerial> {
         self.person(name)?.token
@@ -930,8 +926,17 @@ impl Directory {
 
     /// The highest step of a token that nothing may use again.
     pub(super) fn spent(&self, serial: TokenSerial) -> Option<Spent> {
-        let entry = self.tokens.get(&serial)?;
+        self.spent_of(self.tokens.get(&serial)?)
+    }
+
+    fn spent_of(&self, entry: &TokenEntry) -> Option<Spent> {
         later(entry.latest.get(), self.floor_of(entry))
+    }
+
+    /// Whether a step comes after all that are spent; of a token that is not known none does.
+    pub(super) fn is_fresh(&self, serial: TokenSerial, step: Step) -> bool {
+        let entry = self.tokens.get(&serial);
+        entry.is_some_and(|entry| self.spent_of(entry).is_none_or(|spent| step > spent.step))
     }
 
     /// The floor as a step of this token's clock: everything that its window could accept at that
