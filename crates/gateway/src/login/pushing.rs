@@ -139,7 +139,9 @@ impl Logins {
             Step::Ask(question) => {
                 let now = clock::now();
                 let is_polled = question.exchange == Exchange::Transaction;
-                match self.pushes.ask(*question, now).await {
+                // Apart: who waits for a word would keep its room.
+                let asked = Box::pin(self.pushes.ask(*question, now)).await;
+                match asked {
                     Ok((state, number)) if is_polled => {
                         Progress::Challenge(state, Wanted::on_phone(number))
                     }
