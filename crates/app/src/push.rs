@@ -1,7 +1,7 @@
 //! Logins that wait for the person's word: fetched at the push relay, shown, answered.
 
 use crate::activation::{MAX_CLOCK_OFFSET_S, app_version};
-use crate::contents::{Contents, Server, TokenName, Trust};
+use crate::contents::{Contents, Server, Token, TokenName, Trust};
 use crate::error::AppError;
 use crate::registry::{Registry, RegistryError};
 use aws_lc_rs::rand;
@@ -304,10 +304,20 @@ impl Requests {
     }
 }
 
-/// Makes this device known to the relay, so that the first push arrives.
-pub async fn introduce(contents: &Contents, now_unix: u64) -> Result<(), AppError> {
-    let relay = Relay::find(contents, now_unix).await?;
-    relay.listen(contents).await.map(drop)
+/// Makes this device known to the relay of each token server of these tokens, so that the first push arrives. Codes
+/// work without; `symbolon app push` tells what is wrong.
+pub(crate) async fn introduce(contents: &Contents, tokens: &[TokenSerial], now_unix: u64) {
+    let is_one = |token: &Token| token.serial().is_some_and(|it| tokens.contains(&it));
+    for part in contents.parts().unwrap_or_default() {
+        if part.tokens().iter().any(is_one) {
+            let _ = introduce_part(&part, now_unix).await;
+        }
+    }
+}
+
+async fn introduce_part(part: &Contents, now_unix: u64) -> Result<(), AppError> {
+    let relay = Relay::find(part, now_unix).await?;
+    relay.listen(part).await.map(drop)
 }
 
 fn push_key(contents: &Contents, token: &TokenSerial) -> Option<PushKey> {

@@ -203,8 +203,7 @@ async fn run_add(
         token.serial, token.name
     )?;
     tell_receipts(&vault.contents, world)?;
-    // Codes work without; `symbolon app push` tells what is wrong.
-    let _ = push::introduce(&vault.contents, (world.now_unix)()).await;
+    push::introduce(&vault.contents, &[token.serial], (world.now_unix)()).await;
     Ok(())
 }
 

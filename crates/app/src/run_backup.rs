@@ -3,13 +3,13 @@
 use crate::activation::{Order, activate};
 use crate::backup::{self, Backup, BackupError, Movable, Moves, Passphrase, Saved};
 use crate::contents::{Authority, ContentsError, ForeignError, ReceiptState, Server, Trust};
-use crate::disk;
 use crate::error::AppError;
 use crate::registry::Registry;
 use crate::run::{LineSource, Surroundings, read_named, tell_receipts};
 use crate::transfer::{Answered, Holder, TransferFailure};
 use crate::vault::OpenVault;
-use ident::OpaqueCode;
+use crate::{disk, push};
+use ident::{OpaqueCode, TokenSerial};
 use softtoken::link::ActivationLink;
 use softtoken::transfer::{Action, Open, Standing};
 use std::path::Path;
@@ -89,19 +89,22 @@ pub(crate) async fn restore(
         }
     }
     vault.save()?;
+    let mut came = Vec::new();
     for moves in moves {
-        missing += move_all(&moves, vault, world).await?;
+        missing += move_all(&moves, &mut came, vault, world).await?;
     }
     tell_receipts(&vault.contents, world)?;
+    push::introduce(&vault.contents, &came, (world.now_unix)()).await;
     match missing {
         0 => Ok(()),
         missing => Err(AppError::NotAllRestored { missing }),
     }
 }
 
-/// How many stay where they are.
+/// How many stay where they are. Those that `came` are noted.
 async fn move_all(
     moves: &Moves,
+    came: &mut Vec<TokenSerial>,
     vault: &mut OpenVault,
     world: &mut Surroundings<'_>,
 ) -> Result<usize, AppError> {
@@ -150,6 +153,9 @@ async fn move_all(
             }
             Err(untrusted) => Err((*untrusted).into()),
         };
+        if moved.is_ok() {
+            came.push(token.serial);
+        }
         match moved {
             Ok(()) if vault.contents.receipt_of(&token.serial) == ReceiptState::Owed => writeln!(
                 world.out,

@@ -494,6 +494,8 @@ fn a_backup_brings_the_tokens_of_both_to_another_phone() {
         let vpn = Vpn::new(&organisation.home, CLIENT);
         assert_eq!(vpn.log_in("alice", &other.code(name)), Answer::Accept);
         assert_eq!(vpn.log_in("alice", &phone.code(name)), Answer::Reject);
+        // It has not listened for logins: the relay keeps the push until it does.
+        assert_eq!(approved(organisation, &other, name), Answer::Accept);
     }
     work.up.stop();
     club.up.stop();
