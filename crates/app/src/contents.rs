@@ -203,7 +203,7 @@ impl Contents {
         self.index_of(name).map(|index| &self.tokens[index])
     }
 
-    /// The token with this serial, unless it is another token server's: that one is none of `server`.
+    /// The token with this serial, unless it is another token server's for certain: that one is none of `server`.
     pub fn token_of(
         &self,
         server: &Server,
@@ -215,7 +215,7 @@ impl Contents {
             _ => None,
         });
         match found {
-            Some((token, known)) if !known.is_same(server) => {
+            Some((token, known)) if !known.may_be(server) => {
                 let (name, url) = (token.name.clone(), known.url.clone());
                 Err(ContentsError::OtherServer(name, url))
             }
@@ -466,7 +466,7 @@ impl Token {
     /// Its token server alone puts another seed in its place.
     fn refuse_successor(&self, successor: &Self) -> Result<(), ContentsError> {
         match (self.server(), successor.server()) {
-            (Some(own), Some(other)) if own.is_same(other) => Ok(()),
+            (Some(own), Some(other)) if own.url == other.url => Ok(()),
             (Some(own), Some(_)) => {
                 let url = own.url.clone();
                 Err(ContentsError::OtherServer(self.name.clone(), url))

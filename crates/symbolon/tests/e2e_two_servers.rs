@@ -416,7 +416,7 @@ fn backup(organisation: &Organisation, phone: &Phone, what: &str) -> Said {
 }
 
 #[test]
-fn a_token_server_that_got_another_name_is_the_same_to_its_phones() {
+fn a_token_server_that_got_another_name_goes_on_with_its_phones() {
     let work = Organisation::new();
     let phone = work.enrol(Phone::new(&work.home, "alice"), "work");
     backup(&work, &phone, "save").ok();
@@ -459,14 +459,19 @@ fn a_token_server_that_got_another_name_is_the_same_to_its_phones() {
     let vpn = Vpn::new(&work.home, CLIENT);
     assert_eq!(vpn.log_in("alice", &other.code("work")), Answer::Accept);
 
-    // A code of the new name brings the token anew to a phone that has it under the one of before.
+    // A code of the new name brings the token anew to a phone that has it under the one of before, once that entry
+    // is gone: a relay could show this certificate's authority too.
     assert_eq!(server_of(&phone), former);
     let provision = format!("execute fortitoken-mobile provision {serial}");
     let shown = work.home.console(&provision).ok();
     let authority = work.home.authority();
     let server = ["--server", &renamed, "--ca", authority.to_str().unwrap()];
     let code = activation_code(&shown);
-    phone.app(&[&["add", &*code][..], &server].concat()).ok();
+    let add = |name: &[&str]| phone.app(&[&["add", &*code], &server[..], name].concat());
+    let refused = add(&[]).refused();
+    assert!(refused.contains(&former), "{refused}");
+    phone.app(&["remove", "work"]).ok();
+    add(&["--name", "work"]).ok();
     assert_eq!(server_of(&phone), renamed);
     assert_eq!(phone.contents().tokens().len(), 1);
     work.home.console("execute fortitoken-mobile poll").ok();

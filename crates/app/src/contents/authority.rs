@@ -41,9 +41,10 @@ impl Contents {
 }
 
 impl Server {
-    /// Whether both are one token server: at the same address or, under a name that it had before or got since, with
-    /// the same authority. Nobody else has a certificate of that one.
-    pub fn is_same(&self, other: &Self) -> bool {
+    /// Whether both may be one token server: at the same address or, under a name that it had before or got since, with
+    /// the same authority. A relay of its own has a certificate of that one too, so this is enough to say that a token
+    /// is here, and not to hand anything over.
+    pub fn may_be(&self, other: &Self) -> bool {
         self.url == other.url || self.trust.is_same_authority(&other.trust)
     }
 }

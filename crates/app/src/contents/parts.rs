@@ -25,11 +25,9 @@ impl Contents {
         urls.into_iter().map(|url| self.part_of(url)).collect()
     }
 
-    /// Whether tokens of more than one token server are here; one that got another name is one.
+    /// Whether tokens of more than one token server are here.
     pub fn is_of_several_servers(&self) -> bool {
-        let mut servers = self.servers().into_iter();
-        let first = servers.next();
-        first.is_some_and(|first| servers.any(|other| !other.is_same(first)))
+        self.urls().len() > 1
     }
 
     fn urls(&self) -> Vec<&ServerUrl> {
@@ -47,7 +45,7 @@ impl Contents {
     pub fn only_server(&self) -> Option<&Server> {
         let mut others = self.servers();
         let own = self.server.as_ref()?;
-        others.retain(|server| !server.is_same(own));
+        others.retain(|server| server.url != own.url);
         others.is_empty().then_some(own)
     }
 
