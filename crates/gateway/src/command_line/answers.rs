@@ -18,7 +18,7 @@ use domain::vdom::Vdom;
 use ident::TokenSerial;
 use store::Undecided;
 use store::backup_key::BackupKey;
-use store::gateway::Recorded;
+use store::gateway::{LOOKED_AT, Recorded};
 
 use super::executor::{Executor, Gone, Printer, Ran, no_token, refused};
 use crate::clock;
@@ -360,14 +360,16 @@ impl Executor {
     pub(super) async fn login_rows(&self, asked: &Logins) -> Result<Vec<LoginRow>, Undecided> {
         let mut rows = Vec::new();
         let wanted = usize::try_from(asked.last).unwrap_or(usize::MAX);
-        let mut before = i64::MAX;
-        let mut searched = 0;
-        while rows.len() < wanted && searched < LOGINS_SEARCHED_MAX {
-            let page = self.store.logins_before(before, PAGE).await?;
+        let (mut next, mut searched) = (Some(i64::MAX), 0);
+        while let Some(before) = next
+            && rows.len() < wanted
+            && searched < LOGINS_SEARCHED_MAX
+        {
+            let (page, more) = self.store.some_logins_before(before).await?;
+            (next, searched) = (more, searched + LOOKED_AT);
             let (Some(first), Some(last)) = (page.first(), page.last()) else {
-                break;
+                continue;
             };
-            (before, searched) = (last.id, searched + PAGE);
             let findings = self.findings(last.id, first.id).await?;
             let fitting = page
                 .into_iter()

@@ -34,7 +34,7 @@ const OF_A_NETWORK_MAX: usize = 128;
 const AT_ONCE_MAX: usize = 64;
 
 /// Between those that are explained together and the next ones: whoever is refused as fast as the network takes it has
-/// 1,280 of a second explained, which takes logins next to nothing.
+/// 1,280 of a second explained at most, which takes logins next to nothing.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A refusal to explain.

@@ -293,14 +293,16 @@ pub(super) async fn after<T: Tx>(
 }
 
 /// Events that one statement looks at for logins: a few milliseconds of a reader.
-const LOOKED_AT: i64 = 2_000;
+pub const LOOKED_AT: i64 = 2_000;
 
-/// Logins among the latest events with numbers below `before`, newest first, and below which number the next ones are,
-/// if there are any. No index tells logins from other events, since each login would pay for it.
+const LOGINS_OF: &str =
+    select_events!("WHERE id > $1 AND id <= $2 AND kind IN (1, 2, 17) ORDER BY id DESC");
+
+/// Logins among the latest [`LOOKED_AT`] events with numbers below `before`, newest first, and below which number the next
+/// ones are, if there are any. No index tells logins from other events, since each login would pay for it.
 pub(super) async fn some_logins_before<T: Tx>(
     tx: &mut T,
     before: i64,
-    limit: i64,
 ) -> Result<(Vec<Recorded>, Option<i64>), SqlError> {
     let latest: Option<(Option<i64>,)> = tx
         .row("SELECT max(id) FROM event WHERE id < $1", &vals![before])
@@ -309,14 +311,7 @@ pub(super) async fn some_logins_before<T: Tx>(
         return Ok((Vec::new(), None));
     };
     let rest = latest.saturating_sub(LOOKED_AT);
-    let logins = tx
-        .rows(
-            select_events!(
-                "WHERE id > $1 AND id <= $2 AND kind IN (1, 2, 17) ORDER BY id DESC LIMIT $3"
-            ),
-            &vals![rest, latest, limit],
-        )
-        .await?;
+    let logins = tx.rows(LOGINS_OF, &vals![rest, latest]).await?;
     Ok((logins, Some(rest + 1)))
 }
 
@@ -351,4 +346,16 @@ pub(super) async fn explanations<T: Tx>(
         &vals![from, to],
     )
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns::{ACCEPTED, REFUSED, UNDECIDED};
+    use super::*;
+
+    #[test]
+    fn logins_are_what_was_accepted_refused_or_left_undecided() {
+        let kinds = format!("kind IN ({ACCEPTED}, {REFUSED}, {UNDECIDED})");
+        assert!(LOGINS_OF.contains(&kinds), "{kinds}");
+    }
 }

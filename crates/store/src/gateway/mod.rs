@@ -73,7 +73,7 @@ use otp::{Drift, Step};
 pub use administer::Done;
 pub use consume::{Decision, Granted, Outcome, Refused};
 pub use directory::Welcome;
-pub use events::Recorded;
+pub use events::{LOOKED_AT, Recorded};
 pub use log::{LogBounds, Verified};
 pub use moves::Leaving;
 pub use outbox::{Lane, Waiting};
@@ -837,20 +837,26 @@ impl GatewayStore {
 
     /// Up to `limit` logins with numbers below `before`, newest first.
     pub async fn logins_before(&self, before: i64, limit: i64) -> Result<Vec<Recorded>, Undecided> {
-        let (mut found, mut left, mut next) = (Vec::new(), limit, Some(before));
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let (mut found, mut next) = (Vec::new(), Some(before));
         while let Some(before) = next
-            && left > 0
+            && found.len() < limit
         {
-            let question = queries::SomeLoginsBefore {
-                before,
-                limit: left,
-            };
-            let (logins, more) = self.read(question).await?;
-            left = left.saturating_sub_unsigned(logins.len() as u64);
+            let (logins, more) = self.some_logins_before(before).await?;
             found.extend(logins);
             next = more;
         }
+        found.truncate(limit);
         Ok(found)
+    }
+
+    /// Logins among the latest [`LOOKED_AT`] events with numbers below `before`, newest first, and below which number the
+    /// next ones are, if there are any.
+    pub async fn some_logins_before(
+        &self,
+        before: i64,
+    ) -> Result<(Vec<Recorded>, Option<i64>), Undecided> {
+        self.read(queries::SomeLoginsBefore { before }).await
     }
 
     /// Up to `limit` events with numbers below `before` that say what became of messages to people,

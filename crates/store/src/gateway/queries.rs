@@ -174,8 +174,8 @@ question! {
 
 question! {
     /// Logins among the events before one, newest first, and before which event there are more.
-    SomeLoginsBefore { before: i64, limit: i64 } -> (Vec<Recorded>, Option<i64>),
-    |self, tx| events::some_logins_before(tx, self.before, self.limit).await
+    SomeLoginsBefore { before: i64 } -> (Vec<Recorded>, Option<i64>),
+    |self, tx| events::some_logins_before(tx, self.before).await
 }
 
 question! {
