@@ -19,8 +19,19 @@ const WAITING_MAX: usize = 256;
 /// a device waits through four or more.
 const TUNNELS_WAITING_MAX: usize = 1_024;
 
+/// How far threads that hash stand back (nice(2)): with as many of them as there are cores, a login that needs no hash
+/// would wait for a slice of theirs to end.
+const STEPS_BACK: i32 = 10;
+
 /// As many of them as take the time of one hash.
 const PIECES_OF_HASH: usize = 20;
+
+/// Has the calling thread give way to others: on Linux each has a nice value of its own.
+fn stand_back() {
+    if let Err(error) = rustix::process::nice(STEPS_BACK) {
+        tracing::debug!(%error, "a thread that hashes does not stand back");
+    }
+}
 
 type Job = Box<dyn FnOnce(Turn) + Send>;
 
@@ -98,15 +109,15 @@ impl Pool {
 
     /// Starts one thread per core for TLS.
     pub(crate) fn for_tunnels() -> io::Result<Self> {
-        Self::spawn("eap-tls", cores(), TUNNELS_WAITING_MAX)
+        Self::spawn("eap-tls", cores(), TUNNELS_WAITING_MAX, || {})
     }
 
     /// Starts this many threads.
     pub(crate) fn with_threads(threads: usize) -> io::Result<Self> {
-        Self::spawn("password-hash", threads, WAITING_MAX)
+        Self::spawn("password-hash", threads, WAITING_MAX, stand_back)
     }
 
-    fn spawn(name: &str, threads: usize, waiting_max: usize) -> io::Result<Self> {
+    fn spawn(name: &str, threads: usize, waiting_max: usize, first: fn()) -> io::Result<Self> {
         let pool = Self(Arc::new(Queue {
             max: waiting_max,
             waiting: Mutex::default(),
@@ -115,6 +126,7 @@ impl Pool {
         for _ in 0..threads {
             let queue = Arc::clone(&pool.0);
             thread::Builder::new().name(name.into()).spawn(move || {
+                first();
                 while let Some(job) = queue.next() {
                     job(Turn::Come);
                 }
@@ -365,6 +377,17 @@ mod tests {
         begin: Sender<()>,
     }
 
+    #[test]
+    fn threads_that_hash_stand_back() {
+        let niceness = || rustix::process::getpriority_process(None).unwrap();
+        let (tell, told) = channel();
+        let pool = Pool::with_threads(1).unwrap();
+        let job = move |()| tell.send(niceness()).unwrap();
+        assert!(pool.submit((), job).is_ok());
+        let least = 19;
+        assert_eq!(told.recv().unwrap(), (niceness() + STEPS_BACK).min(least));
+    }
+
     /// A pool of one thread, which is busy until told to begin.
     fn bench() -> Bench {
         let (tell, told) = channel();
@@ -378,7 +401,7 @@ mod tests {
     }
 
     fn busy(waiting_max: usize) -> (Pool, Sender<()>) {
-        let pool = Pool::spawn("busy", 1, waiting_max).unwrap();
+        let pool = Pool::spawn("busy", 1, waiting_max, || {}).unwrap();
         let ((begin, begun), (busy, is_busy)) = (channel::<()>(), channel());
         let submitted = pool.submit((), move |()| {
             busy.send(()).unwrap();
@@ -548,7 +571,7 @@ mod tests {
         fn nobody_behind_one_controller_keeps_those_of_another_waiting_in_vain(
             steps in proptest::collection::vec((0_u8..=255, proptest::bool::ANY, 0_usize..3), 1..400),
         ) {
-            let pool = Pool::spawn("none", 0, TUNNELS_WAITING_MAX).unwrap();
+            let pool = Pool::spawn("none", 0, TUNNELS_WAITING_MAX, || {}).unwrap();
             let guess = |source: u8, is_hash: bool| {
                 let places = if is_hash { PIECES_OF_HASH } else { 1 };
                 let claim = claim("wifi-1", &format!("192.0.2.{source}"), places);
