@@ -310,7 +310,8 @@ pub(crate) async fn introduce(contents: &Contents, tokens: &[TokenSerial], now_u
     let is_one = |token: &Token| token.serial().is_some_and(|it| tokens.contains(&it));
     for part in contents.parts().unwrap_or_default() {
         if part.tokens().iter().any(is_one) {
-            let _ = introduce_part(&part, now_unix).await;
+            // A relay that answers with no stream would hold the command up for as long as a stream may last.
+            let _ = tokio::time::timeout(TIMEOUT, introduce_part(&part, now_unix)).await;
         }
     }
 }
