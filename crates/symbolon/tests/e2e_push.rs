@@ -667,7 +667,9 @@ fn a_gateway_that_was_revoked_pushes_no_more() {
     until("a relay elsewhere knows", || {
         said_to_gateway(&home, elsewhere.relay).contains("certificate was revoked")
     });
-    // And it goes on knowing, whether or not there is a token server.
+    // And it goes on knowing, whether or not there is a token server: once the list is on its disk.
+    let list = elsewhere.data().join("relay").join("revocations");
+    until("the list is kept", || list.exists());
     relay.kill().unwrap();
     relay.wait().unwrap();
     up.stop();
