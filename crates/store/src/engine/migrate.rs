@@ -59,3 +59,25 @@ fn run(connection: &Connection, sql: &str) -> Result<(), SqlError> {
         .execute_batch(sql)
         .map_err(|e| SqlError::statement(sql.to_owned(), &e))
 }
+
+/// A database in memory with these tables, and nothing in them.
+#[cfg(test)]
+pub(crate) fn database(migrations: &[Migration]) -> Connection {
+    let database = Connection::open_in_memory().unwrap();
+    for step in migrations {
+        database.execute_batch(step.sql).unwrap();
+    }
+    database
+}
+
+/// How SQLite finds what a statement is about.
+#[cfg(test)]
+pub(crate) fn plan_of(migrations: &[Migration], sql: &str) -> Vec<String> {
+    let database = database(migrations);
+    let mut plan = database
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap();
+    let unbound = vec![None::<i64>; plan.parameter_count()];
+    let steps = plan.query_map(rusqlite::params_from_iter(unbound), |row| row.get("detail"));
+    steps.unwrap().collect::<Result<_, _>>().unwrap()
+}

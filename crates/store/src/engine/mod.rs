@@ -15,6 +15,8 @@ mod writer;
 
 pub use database::{Database, Rejected};
 pub use migrate::Migration;
+#[cfg(test)]
+pub(crate) use migrate::{database, plan_of};
 pub(crate) use sqlite::poll_ready;
 pub use sqlite::{OpenError, SqliteTx};
 pub use tx::{Column, FromColumn, FromRow, Row, SqlError, Tx, Val};

@@ -416,11 +416,12 @@ pub(super) async fn policy_of<T: Tx>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::schema::{database, plan_of};
+    use crate::engine::{database, plan_of};
+    use crate::gateway::schema::MIGRATIONS;
 
     #[test]
     fn who_is_nobody_has_a_row_read_as_everybody_has() {
-        let database = database();
+        let database = database(MIGRATIONS);
         for name in ["bob", "dave"] {
             let row = "INSERT INTO person (canonical, name, status, password, two_factor) \
                        VALUES (?1, ?1, 'enable', 'of ' || ?1, 'disable')";
@@ -442,7 +443,7 @@ mod tests {
                 .unwrap();
             assert_eq!(rows, [(read.to_owned(), format!("of {read}"))], "{name}");
         }
-        let searches = plan_of(PASSWORD_OF);
+        let searches = plan_of(MIGRATIONS, PASSWORD_OF);
         let searches = searches.iter().filter(|step| step.contains(" person "));
         let searches: Vec<_> = searches.collect();
         assert_eq!(searches.len(), 2, "{searches:?}");

@@ -470,28 +470,6 @@ INSERT INTO reference (vdom, path, entry, field, target, name)
     ON CONFLICT DO NOTHING;
 ";
 
-/// These tables, and nothing in them.
-#[cfg(test)]
-pub(super) fn database() -> rusqlite::Connection {
-    let database = rusqlite::Connection::open_in_memory().unwrap();
-    for step in MIGRATIONS {
-        database.execute_batch(step.sql).unwrap();
-    }
-    database
-}
-
-/// How SQLite finds what a statement is about.
-#[cfg(test)]
-pub(super) fn plan_of(sql: &str) -> Vec<String> {
-    let database = database();
-    let mut plan = database
-        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-        .unwrap();
-    let unbound = vec![None::<i64>; plan.parameter_count()];
-    let steps = plan.query_map(rusqlite::params_from_iter(unbound), |row| row.get("detail"));
-    steps.unwrap().collect::<Result<_, _>>().unwrap()
-}
-
 #[cfg(test)]
 mod tests {
     use rusqlite::Connection;

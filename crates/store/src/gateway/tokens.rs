@@ -596,7 +596,8 @@ pub(super) async fn remove_token<T: Tx>(tx: &mut T, serial: TokenSerial) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::schema::plan_of;
+    use crate::engine::plan_of;
+    use crate::gateway::schema::MIGRATIONS;
 
     #[test]
     fn a_poll_reads_no_token_that_it_does_not_ask_about() {
@@ -607,7 +608,7 @@ mod tests {
                 "INDEX token_pollable_of (vdom=? AND serial>?)",
             ),
         ] {
-            let steps = plan_of(sql);
+            let steps = plan_of(MIGRATIONS, sql);
             assert!(
                 matches!(&steps[..], [step] if step.ends_with(found)),
                 "{steps:#?}"

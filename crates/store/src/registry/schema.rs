@@ -477,18 +477,3 @@ ALTER TABLE provision ADD COLUMN pin_length INTEGER NOT NULL DEFAULT 4;
 const PROVISIONED_BY: &str = "
 CREATE INDEX provision_product ON provision (product) WHERE product IS NOT NULL;
 ";
-
-/// How SQLite finds what a statement is about.
-#[cfg(test)]
-pub(super) fn plan_of(sql: &str) -> Vec<String> {
-    let database = rusqlite::Connection::open_in_memory().unwrap();
-    for step in MIGRATIONS {
-        database.execute_batch(step.sql).unwrap();
-    }
-    let mut plan = database
-        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-        .unwrap();
-    let unbound = vec![None::<i64>; plan.parameter_count()];
-    let steps = plan.query_map(rusqlite::params_from_iter(unbound), |row| row.get("detail"));
-    steps.unwrap().collect::<Result<_, _>>().unwrap()
-}

@@ -289,7 +289,8 @@ pub(super) async fn timeline<T: Tx>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::schema::plan_of;
+    use crate::engine::plan_of;
+    use crate::registry::schema::MIGRATIONS;
 
     #[test]
     fn no_timeline_reads_the_whole_record() {
@@ -302,7 +303,7 @@ mod tests {
             OF_ACCOUNT,
             OF_ACCOUNT_ALONE,
         ] {
-            let steps = plan_of(sql);
+            let steps = plan_of(MIGRATIONS, sql);
             assert!(
                 steps.iter().all(|step| !step.starts_with("SCAN")),
                 "{sql}\n{steps:#?}"

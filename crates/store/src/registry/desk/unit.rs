@@ -185,11 +185,12 @@ impl UnregisterProduct {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::schema::plan_of;
+    use crate::engine::plan_of;
+    use crate::registry::schema::MIGRATIONS;
 
     #[test]
     fn a_unit_takes_over_without_reading_what_others_provisioned() {
-        let steps = plan_of(TAKE_OVER_PROVISIONED);
+        let steps = plan_of(MIGRATIONS, TAKE_OVER_PROVISIONED);
         assert!(
             steps.iter().all(|step| !step.starts_with("SCAN")),
             "{steps:#?}"
