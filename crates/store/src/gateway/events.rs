@@ -105,8 +105,8 @@ impl Link {
             .map(|(values, link)| link.row(values))
             .collect();
         tx.exec_each(
-            "INSERT INTO event (id, at, kind, person, client, source, token, step, drift, \
-             reason, detail, actor, interface, action, object, refers, tally, hash, vdom) VALUES \
+            "INSERT INTO event (id, hash, at, kind, person, client, source, token, step, drift, \
+             reason, detail, actor, interface, action, object, refers, tally, vdom) VALUES \
              ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
             &rows,
         )
@@ -121,48 +121,11 @@ impl Link {
         Self { id, hash }
     }
 
-    /// The row of the event of this link.
+    /// The row of the event of this link: its number, its hash and its values.
     fn row<'v>(&'v self, values: [Val<'v>; 17]) -> [Val<'v>; 19] {
-        let [
-            at,
-            kind,
-            person,
-            client,
-            source,
-            token,
-            step,
-            drift,
-            reason,
-            detail,
-            actor,
-            interface,
-            action,
-            object,
-            refers,
-            tally,
-            vdom,
-        ] = values;
-        [
-            self.id.into(),
-            at,
-            kind,
-            person,
-            client,
-            source,
-            token,
-            step,
-            drift,
-            reason,
-            detail,
-            actor,
-            interface,
-            action,
-            object,
-            refers,
-            tally,
-            Val::from(&self.hash),
-            vdom,
-        ]
+        let [id, hash] = [self.id.into(), Val::from(&self.hash)];
+        let mut row = [id, hash].into_iter().chain(values);
+        std::array::from_fn(|_| row.next().unwrap_or(Val::Null))
     }
 }
 
