@@ -190,39 +190,20 @@ fn serials(part: &Contents) -> Vec<TokenSerial> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use super::super::samples;
     use super::*;
-    use crate::contents::{NewToken, Origin, ReceiptState, TokenName, Trust};
+    use crate::contents::ReceiptState;
     use crate::device::Device;
-    use otp::{Parameters, Seed};
-    use softtoken::IssuerName;
-    use softtoken::address::ServerUrl;
     use softtoken::device::AnswerHash;
-    use softtoken::link::SpkiPin;
 
     fn server(name: &str) -> Server {
-        Server {
-            url: ServerUrl::parse(&format!("https://{name}.example.org")).unwrap(),
-            trust: Trust::Pin(SpkiPin::of_spki(name.as_bytes())),
-        }
+        samples::server(&format!("https://{name}.example.org"))
     }
 
     /// Takes a token in, as one of this server that came by its code.
     fn arrives(contents: &mut Contents, number: u8, of: &str) {
         let serial = TokenSerial::mobile([number; 5]);
-        let token = NewToken {
-            name: TokenName::from(serial),
-            origin: Origin::Issued {
-                serial,
-                server: server(of),
-            },
-            issuer: IssuerName::parse("Example").unwrap(),
-            seed: Seed::from_bytes(vec![number; 20].into()).unwrap(),
-            parameters: Parameters::default(),
-            pin_policy: None,
-            counter: 0,
-            added_unix: 0,
-        };
-        contents.put(token).unwrap();
+        contents.put(samples::token(number, server(of))).unwrap();
         contents.owe_receipt(OwedReceipt {
             token: serial,
             answer_hash: AnswerHash::from_bytes([number; 32]),

@@ -15,6 +15,8 @@ mod lock;
 mod logins;
 mod moving;
 mod notice;
+#[cfg(test)]
+mod samples;
 mod search;
 mod session;
 mod terminal;

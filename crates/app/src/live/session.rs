@@ -576,43 +576,21 @@ impl Signals {
     reason = "a test fails by panicking, and this one touches files"
 )]
 mod tests {
-    use super::super::desk::Pushing;
+    use super::super::{desk::Pushing, samples};
     use super::*;
-    use crate::contents::{Contents, NewToken, Origin, Server, Trust};
+    use crate::contents::{Contents, NewToken};
     use crate::device::Device;
     use crate::transfer::Answered;
     use crate::vault::Effort;
-    use ident::TokenSerial;
-    use otp::{Parameters, Seed};
-    use softtoken::IssuerName;
-    use softtoken::address::ServerUrl;
-    use softtoken::link::SpkiPin;
     use softtoken::transfer::Standing;
     use std::net::TcpListener;
     use std::path::Path;
 
-    const CHEAP: Effort = Effort {
-        memory_kib: 8,
-        passes: 1,
-        lanes: 1,
-    };
-
-    /// A token of a server that is believed for a key of its own.
-    fn token(number: u8, name: &str, server: &str) -> NewToken {
-        let serial = TokenSerial::mobile([number; 5]);
-        let server = Server {
-            url: ServerUrl::parse(server).unwrap(),
-            trust: Trust::Pin(SpkiPin::of_spki(&[number])),
-        };
+    /// A token of a server at this address.
+    fn token(number: u8, name: &str, url: &str) -> NewToken {
         NewToken {
             name: TokenName::parse(name).unwrap(),
-            origin: Origin::Issued { serial, server },
-            issuer: IssuerName::parse("Example").unwrap(),
-            seed: Seed::from_bytes(vec![number; 20].into()).unwrap(),
-            parameters: Parameters::default(),
-            pin_policy: None,
-            counter: 0,
-            added_unix: 0,
+            ..samples::token(number, samples::server(url))
         }
     }
 
@@ -634,7 +612,7 @@ mod tests {
             contents.put(token).unwrap();
         }
         let pin = Pin::parse("135790").unwrap();
-        empty.create(&pin, CHEAP, contents).unwrap()
+        empty.create(&pin, Effort::CHEAP, contents).unwrap()
     }
 
     /// Types a PIN before a transfer; what the screen wishes then.

@@ -30,6 +30,16 @@ pub struct Effort {
     pub lanes: u32,
 }
 
+#[cfg(test)]
+impl Effort {
+    /// Next to nothing.
+    pub(crate) const CHEAP: Self = Self {
+        memory_kib: 8,
+        passes: 1,
+        lanes: 1,
+    };
+}
+
 /// What ties a vault to this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindingKind {

@@ -470,12 +470,6 @@ mod tests {
     use crate::device::Device;
     use zeroize::Zeroizing;
 
-    const CHEAP: Effort = Effort {
-        memory_kib: 8,
-        passes: 1,
-        lanes: 1,
-    };
-
     #[test]
     fn contents_of_another_version_are_not_wiped_by_right_pins() {
         let home = tempfile::tempdir().unwrap();
@@ -490,7 +484,7 @@ mod tests {
             panic!("a vault before it was made");
         };
         let contents = Contents::new(Device::generate().unwrap());
-        let vault = empty.create(&pin, CHEAP, contents).unwrap();
+        let vault = empty.create(&pin, Effort::CHEAP, contents).unwrap();
         let later = Zeroizing::new(br#"{"later":1}"#.to_vec());
         let file = vault.key.seal(vault.header.clone(), later).unwrap();
         disk::replace(&vault.path(), &file.to_bytes()).unwrap();
