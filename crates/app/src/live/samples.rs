@@ -1,5 +1,4 @@
 //! Tokens for the tests of what the screen does.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::contents::{NewToken, Origin, Server, TokenName, Trust};
 use ident::TokenSerial;
