@@ -6,9 +6,11 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rustls::client::verify_server_name;
-use rustls::pki_types::ServerName;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{Error as TlsError, InconsistentKeys};
 
 /// What a server of authorities speaks to see that a name is ours (RFC 8737, section 6.2).
 pub const ALPN_ACME: &[u8] = b"acme-tls/1";
@@ -125,6 +127,22 @@ fn is_challenge(hello: &ClientHello<'_>) -> bool {
     hello
         .alpn()
         .is_some_and(|mut offered| offered.next() == Some(ALPN_ACME) && offered.next().is_none())
+}
+
+/// Certificates of a chain at most that an administrator chooses: the longest ones that are in use have four.
+pub const CHAIN_MAX: usize = 8;
+
+/// A chain with the key of its first certificate; nothing if that belongs to another key. An error says why TLS cannot
+/// use it.
+pub fn paired(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Option<CertifiedKey>, TlsError> {
+    match CertifiedKey::from_der(chain, key, &default_provider()) {
+        Ok(paired) => Ok(Some(paired)),
+        Err(TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 /// Whether a certificate is good for a server's name or address.

@@ -21,7 +21,9 @@ mod nonces;
 pub mod open_network;
 mod server;
 
-pub use certificates::{ALPN_ACME, Audience, Certificates, Chosen, is_valid_for};
+pub use certificates::{
+    ALPN_ACME, Audience, CHAIN_MAX, Certificates, Chosen, is_valid_for, paired,
+};
 pub use connections::{Connections, Places};
 pub use hosts::{Hosts, Place, host_of};
 pub use lasting::Lasting;

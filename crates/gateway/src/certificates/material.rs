@@ -1,20 +1,18 @@
 //! A certificate and its key out of PEM.
 
 use domain::certificate::Details;
+use https::CHAIN_MAX;
 use pkcs8::EncryptedPrivateKeyInfoRef;
 use pkcs8::der::pem::PemLabel;
-use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::Error as TlsError;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{Error as TlsError, InconsistentKeys};
 use x509_cert::der::{Decode, SecretDocument};
 use zeroize::Zeroizing;
 
 use super::details;
 
-/// Certificates in an entry at most: the longest chains that are in use have four.
-const CHAIN_MAX: usize = 8;
 /// OpenSSL's own way to encrypt a key, from before PKCS #8 (RFC 5958).
 const TRADITIONAL: &str = "Proc-Type: 4,ENCRYPTED";
 
@@ -70,11 +68,8 @@ impl Pem {
         let chain = chain(&self.certificate)?;
         let own = chain.first().ok_or(Unusable::NoCertificate)?;
         let details = details::of(own, chain.len() - 1).ok_or(Unusable::Certificate)?;
-        let shown = CertifiedKey::from_der(chain, self.key()?, &default_provider());
-        let shown = shown.map_err(|error| match error {
-            TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch) => Unusable::OtherKey,
-            other => Unusable::Tls(other),
-        })?;
+        let shown = https::paired(chain, self.key()?).map_err(Unusable::Tls)?;
+        let shown = shown.ok_or(Unusable::OtherKey)?;
         Ok(Pair { shown, details })
     }
 

@@ -16,14 +16,12 @@ use domain::certificate::Validity;
 use domain::time::{Span, Timestamp};
 use domain::unit;
 use gateway::clock;
-use https::{Chosen, is_valid_for};
+use https::{CHAIN_MAX, Chosen, is_valid_for, paired};
 use identity::certificate_of;
 use registry::pki::host;
-use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use rustls::{Error as TlsError, InconsistentKeys};
 use softtoken::address::ServerUrl;
 use store::private_file;
 
@@ -33,8 +31,6 @@ use crate::config::{self, Config};
 pub(crate) const REGISTRY: &str = "[registry]";
 /// The one that 'symbolon relay' reads.
 pub(crate) const RELAY: &str = "[relay]";
-/// The longest chains that are in use have four.
-const CHAIN_MAX: usize = 8;
 /// So many certificates with the longest keys stay below half of it.
 const MAX_PEM_BYTES: u64 = 64 << 10;
 /// How soon renewed files are shown. The system is asked for the dates of two files.
@@ -289,13 +285,14 @@ impl Files {
             anyhow!("{section} certificate {certificate}: the first is no certificate (X.509)")
         })?;
         let private = self.key().with_context(|| format!("{section} key {key}"))?;
-        let shown = CertifiedKey::from_der(chain, private, &default_provider());
-        let shown = shown.map_err(|error| match error {
-            TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch) => anyhow!(
+        let shown = paired(chain, private).map_err(|error| {
+            anyhow!("{section} certificate {certificate}: TLS cannot use it: {error}")
+        })?;
+        let shown = shown.ok_or_else(|| {
+            anyhow!(
                 "{section} certificate {certificate}: it belongs to another key than that of {key}; name the two \
                  that were made together, the server's own certificate first in its file"
-            ),
-            other => anyhow!("{section} certificate {certificate}: TLS cannot use it: {other}"),
+            )
         })?;
         Ok(Pair { shown, details })
     }
