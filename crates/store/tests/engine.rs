@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use store::engine::{SqliteTx, Tx};
+use store::engine::{Durability, Effect, Job, SqliteTx, Tx};
 use store::{
     Database, Failure, Health, Hooks, Migration, OpenError, SqlError, Undecided, Work, vals,
 };
@@ -117,6 +117,86 @@ async fn sixty_four_that_wait_share_one_sync() {
     assert_eq!(shared.jobs, 65);
     assert!(shared.commits <= 2, "{shared:?}");
     assert_eq!(database.read(Ids).await.unwrap().len(), 64);
+}
+
+/// A row of which nobody has to know after a power failure.
+struct Note {
+    id: i64,
+    /// Until when it holds the writer.
+    until: Option<mpsc::Receiver<()>>,
+    told: mpsc::Sender<i64>,
+}
+
+impl Job for Note {
+    fn durability(&self) -> Durability {
+        Durability::Soon
+    }
+
+    fn run(&mut self, tx: &mut SqliteTx<'_>) -> Result<Effect, Undecided> {
+        if let Some(until) = &self.until {
+            until.recv().unwrap();
+        }
+        tx.execute("INSERT INTO item (id) VALUES ($1)", &vals![self.id])?;
+        Ok(Effect::Keep)
+    }
+
+    fn complete(self: Box<Self>, outcome: Result<(), Undecided>) {
+        outcome.unwrap();
+        self.told.send(self.id).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_nothing_rests_on_waits_for_no_sync_and_has_one_soon() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = open(dir.path());
+    let (told, heard) = mpsc::channel();
+    let note = |id, until| {
+        let told = told.clone();
+        let note = Note { id, until, told };
+        database.submit(Box::new(note)).unwrap();
+    };
+    let (release, until) = mpsc::channel();
+    note(0, Some(until));
+    note(1, None);
+    let (writing, then) = (Arc::clone(&database), told.clone());
+    tokio::spawn(async move {
+        let then = move |id: &i64| then.send(*id).unwrap();
+        writing.write_then(Insert(2), then).await
+    });
+    tokio::task::yield_now().await;
+    release.send(()).unwrap();
+    // In their order, whoever needs a sync.
+    let order: Vec<_> = heard.iter().take(3).collect();
+    assert_eq!(order, [0, 1, 2]);
+    let before = database.statistics();
+    assert_eq!((before.commits, before.syncs), (2, 1));
+
+    note(3, None);
+    assert_eq!(heard.recv(), Ok(3));
+    assert_eq!(database.read(Ids).await, Ok(vec![0, 1, 2, 3]));
+    while database.statistics().syncs == before.syncs {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(database.health(), Health::Healthy);
+    assert_eq!(database.statistics().commits, before.commits + 1);
+}
+
+#[tokio::test]
+async fn what_was_not_synced_outlives_a_shutdown() {
+    let dir = tempfile::tempdir().unwrap();
+    let (told, heard) = mpsc::channel();
+    let database = open(dir.path());
+    let note = Note {
+        id: 7,
+        until: None,
+        told,
+    };
+    database.submit(Box::new(note)).unwrap();
+    assert_eq!(heard.recv(), Ok(7));
+    database.shutdown();
+    drop(database);
+    assert_eq!(open(dir.path()).read(Ids).await, Ok(vec![7]));
 }
 
 #[tokio::test]

@@ -1634,6 +1634,38 @@ async fn the_first_use_of_a_step_is_known_also_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_counts_for_nothing_is_no_claim_of_the_head_record() {
+    let (dir, store) = alice().await;
+    let head = || fs::read(dir.path().join("gateway.head")).unwrap();
+    let refuse = |reason| Decision::Refuse {
+        person: name("alice"),
+        origin: origin("vpn1"),
+        refusal: Refusal::because(reason),
+        at: START,
+    };
+    let before = head();
+    for reason in [Reason::CodeReplayed, Reason::UserUnknown] {
+        assert_eq!(refused(&consume(&store, refuse(reason)).await), reason);
+    }
+    assert_eq!(head(), before, "of what a power failure may take");
+    consume(&store, refuse(Reason::CodeWrong)).await;
+    assert_ne!(head(), before);
+
+    // What nobody waited for is in the log all the same.
+    let _ = consume(&store, refuse(Reason::UserUnknown)).await;
+    let store = reopen(dir.path(), store, START).await;
+    assert_eq!(floors(&store).await, [] as [&str; 0]);
+    let last = store.logins_before(i64::MAX, 1).await.unwrap();
+    assert!(matches!(
+        &last[0].event.what,
+        What::Refused {
+            reason: Reason::UserUnknown,
+            ..
+        }
+    ));
+}
+
+#[tokio::test]
 async fn an_explanation_is_kept_beside_its_refusal() {
     let (dir, store) = alice().await;
     let refusal = Decision::Refuse {

@@ -3,7 +3,7 @@
 //! A use case implements [`Work`] against the two methods of [`Tx`]. [`Database::write`] runs it on
 //! the one writer thread, where all that wait share a transaction and its sync (group commit);
 //! [`Database::read`] runs it on a reader over one snapshot. No answer leaves before the commit that
-//! it rests on is on disk.
+//! it rests on is on disk ([`Durability`] says which rest on none).
 
 mod database;
 mod migrate;
@@ -20,7 +20,7 @@ pub(crate) use migrate::{database, plan_of};
 pub(crate) use sqlite::poll_ready;
 pub use sqlite::{OpenError, SqliteTx};
 pub use tx::{Column, FromColumn, FromRow, Row, SqlError, Tx, Val};
-pub use writer::{Effect, Health, Hooks, Job, Statistics};
+pub use writer::{Durability, Effect, Health, Hooks, Job, Statistics};
 
 use std::future::Future;
 use std::sync::Arc;

@@ -64,25 +64,14 @@ impl<T> Queue<T> {
 
     /// Waits for an item; `None` once the queue is closed and empty.
     pub(super) fn take(&self) -> Option<T> {
-        let mut inner = self.lock();
-        loop {
-            if let Some(item) = inner.items.pop_front() {
-                return Some(item);
-            }
-            if inner.closed {
-                return None;
-            }
-            inner.waiting += 1;
-            inner = self
-                .arrived
-                .wait(inner)
-                .unwrap_or_else(PoisonError::into_inner);
-            inner.waiting -= 1;
+        match self.take_until(None) {
+            Taken::Item(item) => Some(item),
+            Taken::TimedOut | Taken::Closed => None,
         }
     }
 
-    /// As [`take`](Self::take), but no longer than `deadline`.
-    pub(super) fn take_until(&self, deadline: Instant) -> Taken<T> {
+    /// Waits for an item, at most until `deadline` if there is one. What is there comes out whatever the time is.
+    pub(super) fn take_until(&self, deadline: Option<Instant>) -> Taken<T> {
         let mut inner = self.lock();
         loop {
             if let Some(item) = inner.items.pop_front() {
@@ -91,18 +80,28 @@ impl<T> Queue<T> {
             if inner.closed {
                 return Taken::Closed;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
                 return Taken::TimedOut;
             }
             inner.waiting += 1;
-            inner = self
-                .arrived
-                .wait_timeout(inner, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            inner = match left {
+                Some(left) => {
+                    let waited = self.arrived.wait_timeout(inner, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let waited = self.arrived.wait(inner);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
             inner.waiting -= 1;
         }
+    }
+
+    /// The item that is first already, if it fits.
+    pub(super) fn try_take_if(&self, fits: impl FnOnce(&T) -> bool) -> Option<T> {
+        self.lock().items.pop_front_if(|item| fits(item))
     }
 
     /// An item that is there already.

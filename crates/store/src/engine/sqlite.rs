@@ -1,6 +1,6 @@
 //! Connections to the embedded database and the transactions on them.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::future::{Future, ready};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, types};
 
 use super::migrate::{Migration, Refusal, migrate};
 use super::tx::{FromRow, Row, SqlError, Tx, Val};
-use super::writer::Hooks;
+use super::writer::{Durability, Hooks};
 use super::{Failure, Undecided, Work};
 use crate::lock::LockError;
 
@@ -95,12 +95,12 @@ pub(super) fn open_writer(
             mode,
         });
     }
-    // FULL: a commit is on disk before it returns. FAST: freed pages are zeroed where that costs no
-    // further write. Foreign keys are checked per statement, so no job can spoil another's commit.
+    set_durability(&connection, Durability::BeforeAnswer).map_err(failed)?;
+    // FAST: freed pages are zeroed where that costs no further write. Foreign keys are checked per statement, so no job
+    // can spoil another's commit.
     batch(
         &connection,
-        "PRAGMA synchronous = FULL; PRAGMA secure_delete = FAST;
-         PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY",
+        "PRAGMA secure_delete = FAST; PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY",
     )
     .map_err(failed)?;
     settle(&connection).map_err(failed)?;
@@ -134,6 +134,33 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, SqlError> {
     let connection = open(path, flags)?;
     let _: i64 = pragma(&connection, "PRAGMA schema_version")?;
     Ok(connection)
+}
+
+/// What the commits of a connection wait for. With FULL one is on disk before it returns; with NORMAL it is in the log,
+/// which is synced before it is written back. Not within a transaction.
+pub(super) fn set_durability(
+    connection: &Connection,
+    durability: Durability,
+) -> Result<(), SqlError> {
+    batch(
+        connection,
+        match durability {
+            Durability::BeforeAnswer => "PRAGMA synchronous = FULL",
+            Durability::Soon => "PRAGMA synchronous = NORMAL",
+        },
+    )
+}
+
+/// Brings on disk what is in the log of a database; SQLite does so at a commit alone, or when it writes the log back.
+pub(super) fn sync_log(database: &Path) -> Result<(), SqlError> {
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    let synced = File::open(&log).and_then(|log| log.sync_data());
+    synced.map_err(|error| SqlError::Statement {
+        sql: "sync".into(),
+        code: rusqlite::ffi::SQLITE_IOERR_FSYNC,
+        message: format!("{}: {error}", Path::new(&log).display()),
+    })
 }
 
 /// Writes the log back into the database and syncs that. After a failed sync the log may hold pages

@@ -2,6 +2,8 @@
 //!
 //! It takes the first job, then all that wait, each in a savepoint of one transaction; commits with
 //! one sync; and only then tells anybody. An idle store pays one sync per job, a busy one shares it.
+//! Jobs on whose writes nothing rests ([`Durability::Soon`]) share transactions without a sync: the log
+//! of the database is synced by the next job that needs it, or soon after.
 //!
 //! After a failed write or sync nothing of the batch is acknowledged and the connection is given up:
 //! a failed sync is never tried again, since the kernel forgets the pages it could not write. Until
@@ -19,7 +21,7 @@ use rusqlite::Connection;
 use super::Undecided;
 use super::migrate::Migration;
 use super::queue::{Queue, Taken};
-use super::sqlite::{SqliteTx, is_broken, open_writer, settle};
+use super::sqlite::{SqliteTx, is_broken, open_writer, set_durability, settle, sync_log};
 use super::tx::SqlError;
 
 /// Jobs that share one transaction at most. A sync costs as much as some hundred jobs; beyond that
@@ -27,6 +29,8 @@ use super::tx::SqlError;
 pub(super) const BATCH_LIMIT: usize = 1_024;
 /// Jobs that wait at most: a few batches. Whoever comes later is told to come again.
 pub(super) const QUEUE_LIMIT: usize = 4_096;
+/// How long what is [`Durability::Soon`] may wait for a sync: a flood of such jobs pays for five a second.
+const SYNCED_WITHIN: Duration = Duration::from_millis(200);
 /// The first wait before a database that could not be opened is tried again; it doubles.
 const REOPEN_FIRST: Duration = Duration::from_millis(100);
 /// The longest such wait: a disk that has room again is noticed within it.
@@ -46,8 +50,22 @@ impl Hooks for () {
     }
 }
 
+/// When a committed write has to outlive a power failure. It outlives the process at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Durability {
+    /// Before anybody learns of it.
+    BeforeAnswer,
+    /// Within [`SYNCED_WITHIN`]: nothing rests on it.
+    Soon,
+}
+
 /// Something to do on the writer thread, for what does not fit [`Work`](super::Work).
 pub trait Job: Send {
+    /// When what it writes has to be on disk. Asked before it runs.
+    fn durability(&self) -> Durability {
+        Durability::BeforeAnswer
+    }
+
     /// Writes, in a savepoint of its own. An error takes back this job's writes and no other's.
     fn run(&mut self, tx: &mut SqliteTx<'_>) -> Result<Effect, Undecided>;
 
@@ -94,8 +112,10 @@ impl fmt::Display for Health {
 pub struct Statistics {
     /// Jobs that were committed.
     pub jobs: u64,
-    /// Transactions, and so syncs at most, that it took.
+    /// Transactions that it took.
     pub commits: u64,
+    /// Syncs of the log that it took.
+    pub syncs: u64,
 }
 
 /// What the writer thread shares with those who wait for it.
@@ -104,6 +124,7 @@ pub(super) struct Shared {
     health: Mutex<Health>,
     jobs: AtomicU64,
     commits: AtomicU64,
+    syncs: AtomicU64,
 }
 
 impl Shared {
@@ -113,6 +134,7 @@ impl Shared {
             health: Mutex::new(Health::Healthy),
             jobs: AtomicU64::new(0),
             commits: AtomicU64::new(0),
+            syncs: AtomicU64::new(0),
         }
     }
 
@@ -127,12 +149,20 @@ impl Shared {
         Statistics {
             jobs: self.jobs.load(Ordering::Relaxed),
             commits: self.commits.load(Ordering::Relaxed),
+            syncs: self.syncs.load(Ordering::Relaxed),
         }
     }
 
-    fn count(&self, jobs: usize) {
+    fn count(&self, jobs: usize, durability: Durability) {
         self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
         self.commits.fetch_add(1, Ordering::Relaxed);
+        if durability == Durability::BeforeAnswer {
+            self.count_sync();
+        }
+    }
+
+    fn count_sync(&self) {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
     }
 
     fn failed(&self, reason: Arc<str>) {
@@ -169,35 +199,56 @@ impl Writer {
     /// Serves the queue until it is closed and empty, then writes the log back.
     pub(super) fn serve(mut self, connection: Connection) {
         let _end = End(Arc::clone(&self.shared));
-        let mut open = connection;
+        let mut open = Open::new(connection);
         loop {
             let broken = match self.serve_open(&mut open) {
-                Ok(()) => return close(open),
+                Ok(()) => return close(open.connection),
                 Err(broken) => broken,
             };
             drop(open);
             let Some(reopened) = self.reopen(&broken.0) else {
                 return;
             };
-            open = reopened;
+            open = Open::new(reopened);
         }
     }
 
-    fn serve_open(&self, connection: &mut Connection) -> Result<(), Broken> {
-        while let Some(first) = self.shared.queue.take() {
-            self.commit_batch(connection, first)?;
+    fn serve_open(&self, open: &mut Open) -> Result<(), Broken> {
+        loop {
+            let now = Instant::now();
+            let first = match open.sync_by {
+                Some(by) if by <= now => Taken::TimedOut,
+                by => self.shared.queue.take_until(by),
+            };
+            match first {
+                Taken::Item(first) => self.commit_batch(open, first)?,
+                Taken::TimedOut => self.sync(open)?,
+                Taken::Closed => return Ok(()),
+            }
         }
-        Ok(())
+    }
+
+    /// Brings on disk what was committed without a sync.
+    fn sync(&self, open: &mut Open) -> Result<(), Broken> {
+        let synced = sync_log(&self.path).map_err(Broken::from);
+        match &synced {
+            Ok(()) => self.shared.count_sync(),
+            Err(Broken(reason)) => self.fail(reason),
+        }
+        open.sync_by = None;
+        synced
     }
 
     /// One transaction. Whatever its end is, every job of it learns it.
-    fn commit_batch(&self, connection: &mut Connection, first: Box<dyn Job>) -> Result<(), Broken> {
+    fn commit_batch(&self, open: &mut Open, first: Box<dyn Job>) -> Result<(), Broken> {
         let mut ran = Vec::new();
-        let outcome = begin(connection)
-            .and_then(|()| self.run_waiting(connection, first, &mut ran))
-            .and_then(|()| commit(connection));
+        let durability = first.durability();
+        let outcome = open
+            .begin(durability)
+            .and_then(|()| self.run_waiting(open, first, &mut ran))
+            .and_then(|()| open.commit());
         match &outcome {
-            Ok(()) => self.shared.count(ran.len()),
+            Ok(()) => self.shared.count(ran.len(), durability),
             Err(Broken(reason)) => self.fail(reason),
         }
         for Ran { job, verdict } in ran {
@@ -209,13 +260,19 @@ impl Writer {
         outcome
     }
 
-    /// Runs the first job and all that wait behind it.
+    /// Runs the first job and all that wait behind it; without a sync, those up to the first that needs it.
     fn run_waiting(
         &self,
-        connection: &mut Connection,
+        open: &mut Open,
         first: Box<dyn Job>,
         ran: &mut Vec<Ran>,
     ) -> Result<(), Broken> {
+        let Open {
+            connection,
+            durability,
+            ..
+        } = open;
+        let takes_all = *durability == Durability::BeforeAnswer;
         let mut next = Some(first);
         while let Some(mut job) = next {
             let verdict = run_in_savepoint(connection, job.as_mut());
@@ -228,7 +285,8 @@ impl Writer {
                 return Err(broken);
             }
             next = if ran.len() < BATCH_LIMIT {
-                self.shared.queue.try_take()
+                let queue = &self.shared.queue;
+                queue.try_take_if(|job| takes_all || job.durability() == Durability::Soon)
             } else {
                 None
             };
@@ -258,7 +316,7 @@ impl Writer {
     /// Answers everybody until `deadline`; `None` when the queue was closed.
     fn turn_away(&self, reason: &Arc<str>, deadline: Instant) -> Option<()> {
         loop {
-            match self.shared.queue.take_until(deadline) {
+            match self.shared.queue.take_until(Some(deadline)) {
                 Taken::Item(job) => {
                     job.complete(Err(Undecided::Unavailable(Arc::clone(reason))));
                 }
@@ -315,12 +373,45 @@ struct Ran {
     verdict: Result<(), Undecided>,
 }
 
-fn begin(connection: &Connection) -> Result<(), Broken> {
-    Ok(control(connection, "BEGIN IMMEDIATE")?)
+/// The connection, and how much of what it committed is on disk.
+struct Open {
+    connection: Connection,
+    /// Of the transactions that it commits.
+    durability: Durability,
+    /// When what was committed without a sync has to be on disk; `None` if it is.
+    sync_by: Option<Instant>,
 }
 
-fn commit(connection: &Connection) -> Result<(), Broken> {
-    Ok(control(connection, "COMMIT")?)
+impl Open {
+    /// One that was just opened: everything is on disk, and each commit will be.
+    fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            durability: Durability::BeforeAnswer,
+            sync_by: None,
+        }
+    }
+
+    fn begin(&mut self, durability: Durability) -> Result<(), Broken> {
+        if self.durability != durability {
+            set_durability(&self.connection, durability)?;
+            self.durability = durability;
+        }
+        Ok(control(&self.connection, "BEGIN IMMEDIATE")?)
+    }
+
+    fn commit(&mut self) -> Result<(), Broken> {
+        control(&self.connection, "COMMIT")?;
+        match self.durability {
+            // The log is one file: its sync brings all that lies before on disk.
+            Durability::BeforeAnswer => self.sync_by = None,
+            Durability::Soon => {
+                self.sync_by
+                    .get_or_insert_with(|| Instant::now() + SYNCED_WITHIN);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn run_in_savepoint(

@@ -26,7 +26,7 @@ use super::directory::Spent;
 use super::events::{Batch, Link, Tally};
 use super::memory::Memory;
 use super::recovery;
-use crate::engine::{Effect, Job, SqlError, SqliteTx, Undecided, poll_ready};
+use crate::engine::{Durability, Effect, Job, SqlError, SqliteTx, Undecided, poll_ready};
 
 /// Proof that a login is granted: its step, or its approval, is spent and on disk. Only `consume` makes it, and an
 /// Accept cannot be sent without it.
@@ -84,6 +84,15 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// A grant spends and a wrong code counts: both have to be known after a power failure. Any other refusal is a
+    /// record and no more, and whoever has nothing but names to try must not keep the disk busy.
+    fn durability(&self) -> Durability {
+        match self {
+            Self::Refuse { refusal, .. } if !refusal.reason.is_wrong_code() => Durability::Soon,
+            Self::Grant(..) | Self::Refuse { .. } | Self::Resync { .. } => Durability::BeforeAnswer,
+        }
+    }
+
     /// What it would spend, if it would grant a login.
     fn consume(self) -> Option<Box<Consume>> {
         match self {
@@ -133,6 +142,8 @@ pub enum Outcome {
 /// durable: it hands the outcomes on, in order, and does not wait.
 pub(super) struct ConsumeJob<F> {
     memory: Arc<Memory>,
+    /// That of the decision whose record is needed first.
+    durability: Durability,
     /// Those that nobody has looked at yet.
     decisions: VecDeque<Decision>,
     /// What the others would spend, for whoever has to try again; one each.
@@ -209,7 +220,13 @@ impl Written {
 impl<F: FnOnce(Vec<Outcome>) + Send> ConsumeJob<F> {
     pub(super) fn new(memory: Arc<Memory>, decisions: Vec<Decision>, answer: F) -> Self {
         let (looked_at, written) = (Vec::new(), Vec::with_capacity(decisions.len()));
+        let mut durabilities = decisions.iter().map(Decision::durability);
         Self {
+            durability: if durabilities.all(|it| it == Durability::Soon) {
+                Durability::Soon
+            } else {
+                Durability::BeforeAnswer
+            },
             memory,
             decisions: decisions.into(),
             looked_at,
@@ -239,6 +256,10 @@ impl<F: FnOnce(Vec<Outcome>) + Send> ConsumeJob<F> {
 }
 
 impl<F: FnOnce(Vec<Outcome>) + Send> Job for ConsumeJob<F> {
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
     fn run(&mut self, tx: &mut SqliteTx<'_>) -> Result<Effect, Undecided> {
         match poll_ready(consume(self, tx)) {
             Ok(()) => Ok(Effect::Keep),
@@ -273,7 +294,7 @@ impl<F: FnOnce(Vec<Outcome>) + Send> Job for ConsumeJob<F> {
 }
 
 impl<F> ConsumeJob<F> {
-    /// What is durable now becomes memory: spent steps, drift, counters, the head record.
+    /// What is committed now becomes memory: spent steps, drift, counters, the head record.
     fn learn(&self) {
         let (Some(last), Some(end)) = (self.written.last(), self.end) else {
             return;
@@ -308,7 +329,12 @@ impl<F> ConsumeJob<F> {
                 }
             }
         }
-        self.memory.committed(end, last.at);
+        match self.durability {
+            Durability::BeforeAnswer => self.memory.committed(end, last.at),
+            Durability::Soon => {
+                self.memory.noted(end, last.at);
+            }
+        }
     }
 }
 

@@ -151,13 +151,20 @@ impl Memory {
         self.head.sync()
     }
 
-    /// Notes that this much is durable and learned.
-    pub(super) fn committed(&self, link: Link, at: Timestamp) {
+    /// Notes that this much is learned, and will be durable.
+    pub(super) fn noted(&self, link: Link, at: Timestamp) -> Timestamp {
         self.learned.send_replace(link.id);
+        raise(&self.latest, at)
+    }
+
+    /// Notes that this much is durable and learned. The head record never says more than the disk has: after a power
+    /// failure that would be a store that went back.
+    pub(super) fn committed(&self, link: Link, at: Timestamp) {
+        let latest = self.noted(link, at);
         let reach = self.read().reach();
         let head = Head {
             link,
-            latest: raise(&self.latest, at),
+            latest,
             reach: raise(&self.reach, reach),
         };
         if let Err(error) = self.head.write(head) {
