@@ -228,6 +228,16 @@ impl Batch {
         })
     }
 
+    /// How many datagrams the last receive took.
+    pub const fn len(&self) -> usize {
+        self.received.len()
+    }
+
+    /// Whether it took none.
+    pub const fn is_empty(&self) -> bool {
+        self.received.is_empty()
+    }
+
     /// How many datagrams were dropped since the beginning because they exceed [`MAX_DATAGRAM`].
     pub const fn truncated(&self) -> u64 {
         self.truncated

@@ -238,7 +238,7 @@ fn receive(shared: &Arc<Shared>) {
 }
 
 fn take(shared: &Arc<Shared>, receiver: &mut Receiver, batch: &Batch, again: &mut Outgoing) {
-    let mut recorded = Recorded::default();
+    let mut recorded = Recorded::with_room(batch.len());
     receiver.refresh();
     for (peer, datagram) in batch.datagrams() {
         let arrival = Arrival { peer, by: By::Udp };
@@ -258,6 +258,16 @@ fn take(shared: &Arc<Shared>, receiver: &mut Receiver, batch: &Batch, again: &mu
 struct Recorded {
     decisions: Vec<Decision>,
     pending: Vec<(Pending, Judged)>,
+}
+
+impl Recorded {
+    /// For so many at most.
+    fn with_room(room: usize) -> Self {
+        Self {
+            decisions: Vec::with_capacity(room),
+            pending: Vec::with_capacity(room),
+        }
+    }
 }
 
 impl Shared {
