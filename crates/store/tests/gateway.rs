@@ -910,7 +910,7 @@ async fn a_replay_is_recorded_and_not_counted() {
     // However many other events lie between.
     let actor = domain::audit::Actor::system("test");
     let other = Event::changed(&actor, Vdom::ROOT, "other", "", "", next);
-    store.record_all(vec![other; 4_500]).await.unwrap();
+    store.note_all(vec![other; 4_500]).await.unwrap();
     let later = next.after(secs(60));
     granted(&login(&store, "alice", &now_code(later), later).await);
     let numbers = |logins: Vec<Recorded>| logins.iter().map(|it| it.id).collect::<Vec<_>>();
@@ -1643,16 +1643,25 @@ async fn a_refusal_that_counts_for_nothing_is_no_claim_of_the_head_record() {
         refusal: Refusal::because(reason),
         at: START,
     };
-    let before = head();
-    for reason in [Reason::CodeReplayed, Reason::UserUnknown] {
-        assert_eq!(refused(&consume(&store, refuse(reason)).await), reason);
+    let (before, asked) = (head(), Instant::now());
+    let replayed = consume(&store, refuse(Reason::CodeReplayed)).await;
+    assert_eq!(refused(&replayed), Reason::CodeReplayed);
+    let after = head();
+    // On a machine that took longer it may be on disk by now.
+    if asked.elapsed() < Duration::from_millis(100) {
+        assert_eq!(after, before, "of what a power failure may take");
     }
-    assert_eq!(head(), before, "of what a power failure may take");
     consume(&store, refuse(Reason::CodeWrong)).await;
     assert_ne!(head(), before);
 
-    // What nobody waited for is in the log all the same.
+    // It follows once they are on disk, or the events that it knows would be removed before it.
+    let before = head();
     let _ = consume(&store, refuse(Reason::UserUnknown)).await;
+    let patience = Instant::now() + Duration::from_secs(30);
+    while head() == before {
+        assert!(Instant::now() < patience, "it does not follow");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let store = reopen(dir.path(), store, START).await;
     assert_eq!(floors(&store).await, [] as [&str; 0]);
     let last = store.logins_before(i64::MAX, 1).await.unwrap();

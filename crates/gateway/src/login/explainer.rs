@@ -189,7 +189,7 @@ async fn explain_all(
     for waiting in waiting {
         explained.extend(explain(store, &waiting.question).await?);
     }
-    store.record_all(explained).await
+    store.note_all(explained).await
 }
 
 async fn explain(store: &GatewayStore, question: &Question) -> Result<Option<Event>, Undecided> {

@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 use super::migrate::Migration;
 use super::queue::Overflow;
 use super::reader::{self, Asked, Questions};
-use super::sqlite::{OpenError, SqliteTx, open_reader, open_writer, poll_once};
+use super::sqlite::{OpenError, SqliteTx, open_reader, poll_once};
 use super::tx::SqlError;
-use super::writer::{Effect, Health, Hooks, Job, Shared, Statistics, Writer};
+use super::writer::{Durability, Effect, Health, Hooks, Job, Open, Shared, Statistics, Writer};
 use super::{Failure, Undecided, Work};
 use crate::lock::Lock;
 
@@ -74,7 +74,7 @@ impl Database {
         mut hooks: impl Hooks + 'static,
     ) -> Result<Self, OpenError> {
         let lock = Lock::acquire(&beside(path, "lock"))?;
-        let connection = open_writer(path, migrations, &mut hooks)?;
+        let open = Open::at(path, migrations, &mut hooks)?;
         let database = Self {
             writer: Arc::new(Shared::new()),
             readers: Arc::new(reader::questions()),
@@ -93,7 +93,7 @@ impl Database {
             hooks: Box::new(hooks),
             shared: Arc::clone(&database.writer),
         };
-        let thread = database.spawn("store-writer", move || writer.serve(connection))?;
+        let thread = database.spawn("store-writer", move || writer.serve(open))?;
         database.threads().writer = Some(thread);
         Ok(database)
     }
@@ -112,7 +112,18 @@ impl Database {
         W: Work,
         F: FnOnce(&W::Out) + Send + 'static,
     {
-        let outcome = self.queue(work, then)?;
+        let outcome = self.queue(work, Durability::BeforeAnswer, then)?;
+        outcome.await.unwrap_or(Err(Undecided::Stopped.into()))
+    }
+
+    /// As [`write_then`](Self::write_then), for what nothing rests on: it is committed when this returns, and on disk
+    /// soon.
+    pub async fn note_then<W, F>(&self, work: W, then: F) -> Result<W::Out, Failure<W::Err>>
+    where
+        W: Work,
+        F: FnOnce(&W::Out) + Send + 'static,
+    {
+        let outcome = self.queue(work, Durability::Soon, then)?;
         outcome.await.unwrap_or(Err(Undecided::Stopped.into()))
     }
 
@@ -122,10 +133,10 @@ impl Database {
         W: Work,
         F: FnOnce(&W::Out) + Send + 'static,
     {
-        self.queue(work, then).map(drop)
+        self.queue(work, Durability::BeforeAnswer, then).map(drop)
     }
 
-    fn queue<W, F>(&self, work: W, then: F) -> Result<Awaited<W>, Undecided>
+    fn queue<W, F>(&self, work: W, durability: Durability, then: F) -> Result<Awaited<W>, Undecided>
     where
         W: Work,
         F: FnOnce(&W::Out) + Send + 'static,
@@ -133,6 +144,7 @@ impl Database {
         let (answer, outcome) = oneshot::channel();
         let job = Write {
             work: Some(work),
+            durability,
             outcome: None,
             then,
             answer,
@@ -266,12 +278,17 @@ fn join(thread: JoinHandle<()>) {
 /// A use case in the writer's queue.
 struct Write<W: Work, F> {
     work: Option<W>,
+    durability: Durability,
     outcome: Option<Result<W::Out, W::Err>>,
     then: F,
     answer: oneshot::Sender<Result<W::Out, Failure<W::Err>>>,
 }
 
 impl<W: Work, F: FnOnce(&W::Out) + Send> Job for Write<W, F> {
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
     fn run(&mut self, tx: &mut SqliteTx<'_>) -> Result<Effect, Undecided> {
         let Some(work) = self.work.take() else {
             return Ok(Effect::Undo);

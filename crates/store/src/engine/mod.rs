@@ -11,6 +11,7 @@ mod queue;
 mod reader;
 mod sqlite;
 mod tx;
+mod write_back;
 mod writer;
 
 pub use database::{Database, Rejected};

@@ -1,6 +1,6 @@
 //! Connections to the embedded database and the transactions on them.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::future::{Future, ready};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -71,6 +71,15 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    pub(super) fn sql(path: &Path, error: &rusqlite::Error) -> Self {
+        Self::Sql {
+            path: path.to_owned(),
+            source: SqlError::statement("open", error),
+        }
+    }
+}
+
 /// Opens the one connection that writes: tables up to date, everything in the file durable, the
 /// caller's memory rebuilt from it.
 pub(super) fn open_writer(
@@ -136,8 +145,27 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, SqlError> {
     Ok(connection)
 }
 
+/// Opens a connection that writes the log back and nothing else.
+pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, OpenError> {
+    let failed = |source| OpenError::Sql {
+        path: path.to_owned(),
+        source,
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(path, flags).map_err(failed)?;
+    set_durability(&connection, Durability::BeforeAnswer).map_err(failed)?;
+    Ok(connection)
+}
+
+/// Writes as much of the log back as is in nobody's way. If another connection is at it there is nothing to do.
+pub(super) fn write_back(connection: &Connection) -> Result<(), SqlError> {
+    let _is_busy: i64 = pragma(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+    Ok(())
+}
+
 /// What the commits of a connection wait for. With FULL one is on disk before it returns; with NORMAL it is in the log,
-/// which is synced before it is written back. Not within a transaction.
+/// which is synced before it is written back. Not within a transaction, and not by a statement that is kept: SQLite
+/// carries it out when it compiles it.
 pub(super) fn set_durability(
     connection: &Connection,
     durability: Durability,
@@ -151,16 +179,13 @@ pub(super) fn set_durability(
     )
 }
 
-/// Brings on disk what is in the log of a database; SQLite does so at a commit alone, or when it writes the log back.
-pub(super) fn sync_log(database: &Path) -> Result<(), SqlError> {
-    let mut log = database.as_os_str().to_owned();
-    log.push("-wal");
-    let synced = File::open(&log).and_then(|log| log.sync_data());
-    synced.map_err(|error| SqlError::Statement {
-        sql: "sync".into(),
-        code: rusqlite::ffi::SQLITE_IOERR_FSYNC,
-        message: format!("{}: {error}", Path::new(&log).display()),
-    })
+/// Brings on disk what is in the log, by a commit that changes nothing and is written all the same: through the file
+/// that SQLite has open, which is the one that learns of a failure to write. The connection's commits must wait for it.
+pub(super) fn sync_log(connection: &Connection) -> Result<(), SqlError> {
+    let version: i64 = pragma(connection, "PRAGMA user_version")?;
+    connection
+        .pragma_update(None, "user_version", version)
+        .map_err(|e| SqlError::statement("PRAGMA user_version", &e))
 }
 
 /// Writes the log back into the database and syncs that. After a failed sync the log may hold pages

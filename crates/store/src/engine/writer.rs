@@ -5,12 +5,12 @@
 //! Jobs on whose writes nothing rests ([`Durability::Soon`]) share transactions without a sync: the log
 //! of the database is synced by the next job that needs it, or soon after.
 //!
-//! After a failed write or sync nothing of the batch is acknowledged and the connection is given up:
+//! After a failed write or sync nothing that waited for it is acknowledged and the connection is given up:
 //! a failed sync is never tried again, since the kernel forgets the pages it could not write. Until
 //! the database is open again every job learns so at once.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -21,15 +21,18 @@ use rusqlite::Connection;
 use super::Undecided;
 use super::migrate::Migration;
 use super::queue::{Queue, Taken};
-use super::sqlite::{SqliteTx, is_broken, open_writer, set_durability, settle, sync_log};
+use super::sqlite::{
+    OpenError, SqliteTx, is_broken, open_writer, set_durability, settle, sync_log,
+};
 use super::tx::SqlError;
+use super::write_back::WriteBack;
 
 /// Jobs that share one transaction at most. A sync costs as much as some hundred jobs; beyond that
 /// a larger batch gains nothing and the first of it waits longer.
 pub(super) const BATCH_LIMIT: usize = 1_024;
 /// Jobs that wait at most: a few batches. Whoever comes later is told to come again.
 pub(super) const QUEUE_LIMIT: usize = 4_096;
-/// How long what is [`Durability::Soon`] may wait for a sync: a flood of such jobs pays for five a second.
+/// How long what is [`Durability::Soon`] may wait for a sync: a flood of nothing else pays for five a second.
 const SYNCED_WITHIN: Duration = Duration::from_millis(200);
 /// The first wait before a database that could not be opened is tried again; it doubles.
 const REOPEN_FIRST: Duration = Duration::from_millis(100);
@@ -41,6 +44,9 @@ pub trait Hooks: Send {
     /// Builds the memory from the file. Called when the database is opened and after every failed
     /// write, before any further job; memory that ran ahead of the file must be dropped here.
     fn rebuild(&mut self, tx: &mut SqliteTx<'_>) -> Result<(), SqlError>;
+
+    /// Learns that all that was committed so far is on disk. Called on the writer thread, when the jobs know.
+    fn synced(&self) {}
 }
 
 /// Nothing is kept.
@@ -114,7 +120,7 @@ pub struct Statistics {
     pub jobs: u64,
     /// Transactions that it took.
     pub commits: u64,
-    /// Syncs of the log that it took.
+    /// Of them, and of those for what was committed without, how many have brought all on disk.
     pub syncs: u64,
 }
 
@@ -153,12 +159,9 @@ impl Shared {
         }
     }
 
-    fn count(&self, jobs: usize, durability: Durability) {
+    fn count(&self, jobs: usize) {
         self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
         self.commits.fetch_add(1, Ordering::Relaxed);
-        if durability == Durability::BeforeAnswer {
-            self.count_sync();
-        }
     }
 
     fn count_sync(&self) {
@@ -197,19 +200,18 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Serves the queue until it is closed and empty, then writes the log back.
-    pub(super) fn serve(mut self, connection: Connection) {
+    pub(super) fn serve(mut self, mut open: Open) {
         let _end = End(Arc::clone(&self.shared));
-        let mut open = Open::new(connection);
         loop {
             let broken = match self.serve_open(&mut open) {
-                Ok(()) => return close(open.connection),
+                Ok(()) => return open.close(),
                 Err(broken) => broken,
             };
             drop(open);
             let Some(reopened) = self.reopen(&broken.0) else {
                 return;
             };
-            open = Open::new(reopened);
+            open = reopened;
         }
     }
 
@@ -223,6 +225,7 @@ impl Writer {
             match first {
                 Taken::Item(first) => self.commit_batch(open, first)?,
                 Taken::TimedOut => self.sync(open)?,
+                Taken::Closed if open.sync_by.is_some() => return self.sync(open),
                 Taken::Closed => return Ok(()),
             }
         }
@@ -230,34 +233,50 @@ impl Writer {
 
     /// Brings on disk what was committed without a sync.
     fn sync(&self, open: &mut Open) -> Result<(), Broken> {
-        let synced = sync_log(&self.path).map_err(Broken::from);
+        let synced = open.sync();
         match &synced {
-            Ok(()) => self.shared.count_sync(),
+            Ok(()) => self.synced(),
             Err(Broken(reason)) => self.fail(reason),
         }
-        open.sync_by = None;
         synced
+    }
+
+    fn synced(&self) {
+        self.shared.count_sync();
+        self.hooks.synced();
     }
 
     /// One transaction. Whatever its end is, every job of it learns it.
     fn commit_batch(&self, open: &mut Open, first: Box<dyn Job>) -> Result<(), Broken> {
         let mut ran = Vec::new();
-        let durability = first.durability();
-        let outcome = open
-            .begin(durability)
-            .and_then(|()| self.run_waiting(open, first, &mut ran))
-            .and_then(|()| open.commit());
+        let outcome = match open.begin(first.durability()) {
+            Ok(()) => self
+                .run_waiting(open, first, &mut ran)
+                .and_then(|()| open.commit()),
+            Err(broken) => {
+                let verdict = Ok(());
+                ran.push(Ran {
+                    job: first,
+                    verdict,
+                });
+                Err(broken)
+            }
+        };
         match &outcome {
-            Ok(()) => self.shared.count(ran.len(), durability),
+            Ok(_) => self.shared.count(ran.len()),
             Err(Broken(reason)) => self.fail(reason),
         }
         for Ran { job, verdict } in ran {
             job.complete(match &outcome {
-                Ok(()) => verdict,
+                Ok(_) => verdict,
                 Err(Broken(reason)) => Err(Undecided::Unavailable(Arc::clone(reason))),
             });
         }
-        outcome
+        if outcome? == Synced::Yes {
+            self.synced();
+        }
+        open.write_back.committed(&open.connection);
+        Ok(())
     }
 
     /// Runs the first job and all that wait behind it; without a sync, those up to the first that needs it.
@@ -296,15 +315,15 @@ impl Writer {
 
     /// Opens the database again, at once and then with growing waits in which jobs are turned away.
     /// `None` when the queue was closed meanwhile.
-    fn reopen(&mut self, reason: &Arc<str>) -> Option<Connection> {
+    fn reopen(&mut self, reason: &Arc<str>) -> Option<Open> {
         let mut reason = Arc::clone(reason);
         let mut wait = REOPEN_FIRST;
         loop {
-            match open_writer(&self.path, self.migrations, self.hooks.as_mut()) {
-                Ok(connection) => {
+            match Open::at(&self.path, self.migrations, self.hooks.as_mut()) {
+                Ok(open) => {
                     self.shared.healthy();
                     tracing::info!(path = %self.path.display(), "database open again");
-                    return Some(connection);
+                    return Some(open);
                 }
                 Err(error) => reason = self.still_failed(&reason, &error.to_string()),
             }
@@ -327,7 +346,7 @@ impl Writer {
     }
 
     fn fail(&self, reason: &Arc<str>) {
-        tracing::error!(path = %self.path.display(), %reason, "write failed: nothing acknowledged");
+        tracing::error!(path = %self.path.display(), %reason, "write failed: nothing that waits for the disk is acknowledged");
         self.shared.failed(Arc::clone(reason));
     }
 
@@ -373,8 +392,18 @@ struct Ran {
     verdict: Result<(), Undecided>,
 }
 
+/// Whether all that is committed is on disk since a commit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Synced {
+    Yes,
+    /// Nothing was written, or nobody waits for it.
+    No,
+}
+
 /// The connection, and how much of what it committed is on disk.
-struct Open {
+pub(super) struct Open {
+    /// Dropped first: it has a connection of its own.
+    write_back: WriteBack,
     connection: Connection,
     /// Of the transactions that it commits.
     durability: Durability,
@@ -383,13 +412,19 @@ struct Open {
 }
 
 impl Open {
-    /// One that was just opened: everything is on disk, and each commit will be.
-    fn new(connection: Connection) -> Self {
-        Self {
+    /// Opens the database: everything in it is on disk, and each commit will be.
+    pub(super) fn at(
+        path: &Path,
+        migrations: &[Migration],
+        hooks: &mut dyn Hooks,
+    ) -> Result<Self, OpenError> {
+        let mut connection = open_writer(path, migrations, hooks)?;
+        Ok(Self {
+            write_back: WriteBack::start(path, &mut connection)?,
             connection,
             durability: Durability::BeforeAnswer,
             sync_by: None,
-        }
+        })
     }
 
     fn begin(&mut self, durability: Durability) -> Result<(), Broken> {
@@ -400,17 +435,50 @@ impl Open {
         Ok(control(&self.connection, "BEGIN IMMEDIATE")?)
     }
 
-    fn commit(&mut self) -> Result<(), Broken> {
+    fn commit(&mut self) -> Result<Synced, Broken> {
         control(&self.connection, "COMMIT")?;
+        let has_grown = self.write_back.has_grown();
         match self.durability {
             // The log is one file: its sync brings all that lies before on disk.
-            Durability::BeforeAnswer => self.sync_by = None,
+            Durability::BeforeAnswer if has_grown => self.sync_by = None,
+            // Nothing was written, so nothing was synced; what these jobs have read may wait for it.
+            Durability::BeforeAnswer if self.sync_by.is_some() => self.sync()?,
+            Durability::BeforeAnswer => return Ok(Synced::No),
             Durability::Soon => {
-                self.sync_by
-                    .get_or_insert_with(|| Instant::now() + SYNCED_WITHIN);
+                let by = || Instant::now() + SYNCED_WITHIN;
+                self.sync_by.get_or_insert_with(by);
+                return Ok(Synced::No);
             }
         }
+        Ok(Synced::Yes)
+    }
+
+    /// Brings on disk what was committed without a sync.
+    fn sync(&mut self) -> Result<(), Broken> {
+        set_durability(&self.connection, Durability::BeforeAnswer)?;
+        self.durability = Durability::BeforeAnswer;
+        sync_log(&self.connection)?;
+        if !self.write_back.has_grown() {
+            return Err(Broken("the log was not synced".into()));
+        }
+        self.sync_by = None;
         Ok(())
+    }
+
+    /// Writes the log back. Everything is on disk; a log that cannot be written back now is at the next start.
+    fn close(self) {
+        let Self {
+            write_back,
+            connection,
+            ..
+        } = self;
+        drop(write_back);
+        if let Err(error) = settle(&connection) {
+            tracing::warn!(%error, "the write-ahead log stays until the next start");
+        }
+        if let Err((_, error)) = connection.close() {
+            tracing::warn!(%error, "the database was not closed cleanly");
+        }
     }
 }
 
@@ -438,14 +506,4 @@ fn run_in_savepoint(
 fn control(connection: &Connection, sql: &'static str) -> Result<(), SqlError> {
     let run = || connection.prepare_cached(sql)?.raw_execute();
     run().map(drop).map_err(|e| SqlError::statement(sql, &e))
-}
-
-/// Everything is on disk already; a log that cannot be written back now is at the next start.
-fn close(connection: Connection) {
-    if let Err(error) = settle(&connection) {
-        tracing::warn!(%error, "the write-ahead log stays until the next start");
-    }
-    if let Err((_, error)) = connection.close() {
-        tracing::warn!(%error, "the database was not closed cleanly");
-    }
 }

@@ -1,7 +1,7 @@
 //! The one place that spends a code step or an approval.
 //!
 //! Decisions of many logins come in together, are appended to the audit chain in one transaction and
-//! answered after its one sync. The record of an acceptance is what spends its step: no row is
+//! answered after its one sync, or after its commit if all of them are refusals on which nothing rests. The record of an acceptance is what spends its step: no row is
 //! updated on the way.
 
 use std::collections::VecDeque;
@@ -331,9 +331,7 @@ impl<F> ConsumeJob<F> {
         }
         match self.durability {
             Durability::BeforeAnswer => self.memory.committed(end, last.at),
-            Durability::Soon => {
-                self.memory.noted(end, last.at);
-            }
+            Durability::Soon => self.memory.noted(end, last.at),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The head record: where the audit chain stood, kept in a file of its own beside the database.
 //!
 //! A database that was copied back is behind it, and everything that a code could still open is then
-//! spent at once. It is written after every batch without a sync: a killed process loses nothing of
+//! spent at once. It is written after every sync of the database, without one of its own: a killed process loses nothing of
 //! it, and a power failure can only make it older than the database, which is no sign of anything.
 
 use std::fs::{File, OpenOptions};

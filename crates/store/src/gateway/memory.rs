@@ -61,6 +61,8 @@ pub(super) struct Memory {
     reseeding: Mutex<HashSet<TokenSerial>>,
     approvals: Mutex<Approvals>,
     head: HeadFile,
+    /// The last event, if it is committed and not known to be on disk.
+    unsynced: Mutex<Option<Link>>,
     latest: AtomicI64,
     /// The beginning of the latest step that was spent.
     reach: AtomicI64,
@@ -78,6 +80,7 @@ impl Memory {
             reseeding: Mutex::default(),
             approvals: Mutex::default(),
             head,
+            unsynced: Mutex::default(),
             latest: AtomicI64::new(found.map_or(0, |head| head.latest.micros())),
             reach: AtomicI64::new(found.map_or(0, |head| head.reach.micros())),
             learned: watch::Sender::new(0),
@@ -151,20 +154,39 @@ impl Memory {
         self.head.sync()
     }
 
-    /// Notes that this much is learned, and will be durable.
-    pub(super) fn noted(&self, link: Link, at: Timestamp) -> Timestamp {
+    /// Notes that this much is learned and will be durable.
+    pub(super) fn noted(&self, link: Link, at: Timestamp) {
         self.learned.send_replace(link.id);
-        raise(&self.latest, at)
+        raise(&self.latest, at);
+        *self.unsynced() = Some(link);
     }
 
-    /// Notes that this much is durable and learned. The head record never says more than the disk has: after a power
-    /// failure that would be a store that went back.
+    /// Notes that this much is durable and learned.
     pub(super) fn committed(&self, link: Link, at: Timestamp) {
-        let latest = self.noted(link, at);
+        self.learned.send_replace(link.id);
+        raise(&self.latest, at);
+        *self.unsynced() = None;
+        self.write_head(link);
+    }
+
+    /// Notes that all that was noted is durable. The head record follows what is on disk and nothing else: were it ahead,
+    /// a power failure would look like a store that went back, and so would, were it behind, old events that are removed.
+    fn synced(&self) {
+        let link = self.unsynced().take();
+        if let Some(link) = link {
+            self.write_head(link);
+        }
+    }
+
+    fn unsynced(&self) -> MutexGuard<'_, Option<Link>> {
+        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_head(&self, link: Link) {
         let reach = self.read().reach();
         let head = Head {
             link,
-            latest,
+            latest: Timestamp::from_micros(self.latest.load(Ordering::Relaxed)),
             reach: raise(&self.reach, reach),
         };
         if let Err(error) = self.head.write(head) {
@@ -247,6 +269,10 @@ impl Hooks for Rebuild {
     fn rebuild(&mut self, tx: &mut SqliteTx<'_>) -> Result<(), SqlError> {
         poll_ready(self.0.rebuild(tx))
     }
+
+    fn synced(&self) {
+        self.0.synced();
+    }
 }
 
 impl Memory {
@@ -271,6 +297,7 @@ impl Memory {
         *self.write() = directory;
         self.counters().recount(counters);
         self.reserved().clear();
+        *self.unsynced() = None;
         self.reseeding().clear();
         self.learned.send_replace(last.id);
         Ok(())

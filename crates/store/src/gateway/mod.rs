@@ -518,11 +518,18 @@ impl GatewayStore {
         self.append(vec![(event, tally)], held).await
     }
 
-    /// Appends events that count as nothing, such as what refusals turned out to be, in order and in one
-    /// transaction.
-    pub async fn record_all(&self, events: Vec<Event>) -> Result<(), Undecided> {
-        let events = events.into_iter().map(|event| (event, None));
-        self.append(events.collect(), None).await
+    /// Appends events that count as nothing and on which nothing rests, such as what refusals turned out to be, in
+    /// order and in one transaction. They are committed when this returns, and on disk soon.
+    pub async fn note_all(&self, events: Vec<Event>) -> Result<(), Undecided> {
+        let Some(at) = events.last().map(|event| event.at) else {
+            return Ok(());
+        };
+        let memory = Arc::clone(&self.memory);
+        let events = events.into_iter().map(|event| (event, None)).collect();
+        let note = self.database.note_then(Record { events }, move |link| {
+            memory.noted(*link, at);
+        });
+        note.await.map(drop).map_err(undecided)
     }
 
     /// Appends events, each with the counter of wrong codes after it, if it counts as one. A step that is `held`
