@@ -1,8 +1,8 @@
 //! The one place that spends a code step or an approval.
 //!
 //! Decisions of many logins come in together, are appended to the audit chain in one transaction and
-//! answered after its one sync, or after its commit if all of them are refusals on which nothing rests. The record of an acceptance is what spends its step: no row is
-//! updated on the way.
+//! answered after its one sync, or after its commit if all of them are refusals on which nothing rests. The
+//! record of an acceptance is what spends its step: no row is updated on the way.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Granted {
     }
 }
 
-/// A decision whose record has to be on disk before anybody hears of it.
+/// A decision whose record has to be on disk, or at least committed, before anybody hears of it.
 #[derive(Debug)]
 pub enum Decision {
     /// A login that is granted if its step can be spent.
@@ -139,7 +139,7 @@ pub enum Outcome {
 }
 
 /// Decisions on their way to disk. `answer` runs on the writer thread once their records are
-/// durable: it hands the outcomes on, in order, and does not wait.
+/// durable enough: it hands the outcomes on, in order, and does not wait.
 pub(super) struct ConsumeJob<F> {
     memory: Arc<Memory>,
     /// That of the decision whose record is needed first.

@@ -439,7 +439,7 @@ impl GatewayStore {
     }
 
     /// Records decisions and spends their steps; `answer` gets an outcome for each, in order, once
-    /// they are durable. This is the one way to spend a step and to get a [`Granted`].
+    /// they are durable, or committed where nothing rests on it. This is the one way to spend a step and to get a [`Granted`].
     ///
     /// `answer` runs on the writer thread: it hands on and does not wait.
     pub fn consume(
