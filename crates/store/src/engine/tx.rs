@@ -312,6 +312,15 @@ impl<'r> Row<'r> {
         text.ok_or_else(|| self.mismatch(column, String::EXPECTED, Column::Null.kind()))
     }
 
+    /// The octets in `column`, none for NULL, without a copy.
+    pub fn octets(&self, column: usize) -> Result<Option<&'r [u8]>, SqlError> {
+        match self.column(column)? {
+            Column::Blob(octets) => Ok(Some(octets)),
+            Column::Null => Ok(None),
+            held => Err(self.mismatch(column, Vec::<u8>::EXPECTED, held.kind())),
+        }
+    }
+
     fn column(&self, column: usize) -> Result<Column<'r>, SqlError> {
         use rusqlite::types::ValueRef;
         let value = self

@@ -23,7 +23,7 @@ use domain::user::User;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
 
-use super::directory::PersonEntry;
+use super::directory::{PersonEntry, TokenEntry};
 use super::entries;
 use super::events::{Link, Tally};
 use super::former;
@@ -125,7 +125,9 @@ impl Done {
                         directory.put_person(name.clone(), entry.clone());
                     }
                     Update::PersonRemoved(name) => directory.remove_person(name),
-                    Update::Token(serial, row) => directory.put_token(*serial, (**row).clone()),
+                    Update::Token(serial, row) => {
+                        directory.put_token(*serial, TokenEntry::from(&**row));
+                    }
                     Update::TokenRemoved(serial) => directory.remove_token(*serial),
                     Update::Group(group) => directory.put_group(group.clone()),
                     Update::Administrators(objects) => {

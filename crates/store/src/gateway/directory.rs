@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use domain::administrator;
-use domain::backend::{Account, Backend, BackendName, Protocol};
+use domain::backend::{self, Account, Backend, BackendName, Protocol};
 use domain::bounded::Bounded;
 use domain::client::{Client, LOGINCHECK};
 use domain::contact::{Address, Contact};
@@ -35,12 +35,15 @@ use domain::verification::{PREFIX, VerificationClient};
 use ident::{RegistrationId, TokenSerial};
 use otp::{Drift, Kind, Parameters, Step, Window};
 
+mod rows;
+
 use super::events::step_from;
 use super::memberships::{Group, Memberships};
 use super::people::sealed_legacy;
 use super::secrets::Secrets;
 use super::tokens::TokenRow;
 use crate::sealing::sealed_len;
+pub(super) use rows::{people_after, tokens_after};
 
 /// A person, as a login needs it: 48 octets, and 24 of the name. There may be a million, so a hash lies in its row alone,
 /// and what few have lies apart.
@@ -110,30 +113,46 @@ impl Seldom {
 }
 
 impl Legacy {
-    fn of(user: &User) -> Option<Self> {
-        Some(Self {
-            sealed: sealed_legacy(user)?.into(),
-            hash: user.password.clone()?,
-        })
+    fn of(sealed: &[u8], hash: &PasswordHash) -> Self {
+        Self {
+            sealed: sealed.into(),
+            hash: hash.clone(),
+        }
     }
 }
 
 impl Login {
-    fn of(user: &User) -> Option<Self> {
-        let Keeper::Backend(kind) = user.keeper else {
+    /// Of the person with this name, as it was `written`, and these entries for LDAP and RADIUS.
+    fn of(
+        keeper: Keeper,
+        name: &CanonicalName,
+        (ldap, radius): (Option<&str>, Option<&str>),
+        written: &str,
+    ) -> Option<Self> {
+        let Keeper::Backend(kind) = keeper else {
             return None;
         };
-        let vdom = user.name.canonical().realm().vdom();
-        let name = user.server(kind).unwrap_or_default().into();
+        let server = match kind {
+            backend::Kind::Ldap => ldap,
+            backend::Kind::Radius => radius,
+        };
+        let backend = BackendName {
+            kind,
+            vdom: name.realm().vdom(),
+            name: server.unwrap_or_default().into(),
+        };
         Some(Self {
-            backend: BackendName { kind, vdom, name },
-            name: user.name.as_written().into(),
+            backend,
+            name: written.into(),
         })
     }
 }
 
 impl From<&User> for PersonEntry {
     fn from(user: &User) -> Self {
+        let servers = (user.ldap_server.as_deref(), user.radius_server.as_deref());
+        let (name, written) = (user.name.canonical(), user.name.as_written());
+        let legacy = sealed_legacy(user).zip(user.password.as_ref());
         Self {
             status: user.status,
             two_factor: user.two_factor,
@@ -143,8 +162,8 @@ impl From<&User> for PersonEntry {
             seldom: Seldom {
                 administrator: None,
                 policy: user.policy.as_deref().map(Arc::from),
-                legacy: Legacy::of(user).map(Box::new),
-                login: Login::of(user).map(Box::new),
+                legacy: legacy.map(|(sealed, hash)| Box::new(Legacy::of(sealed, hash))),
+                login: Login::of(user.keeper, name, servers, written).map(Box::new),
                 sent_to: sent_to(user.two_factor, &user.contact),
             }
             .kept(),
@@ -341,9 +360,9 @@ enum Sealed {
     Other(Box<[u8]>),
 }
 
-impl From<Vec<u8>> for Sealed {
-    fn from(sealed: Vec<u8>) -> Self {
-        match sealed.as_slice().try_into() {
+impl From<&[u8]> for Sealed {
+    fn from(sealed: &[u8]) -> Self {
+        match sealed.try_into() {
             Ok(usual) => Self::Usual(usual),
             Err(_) => Self::Other(sealed.into()),
         }
@@ -398,8 +417,8 @@ impl TokenEntry {
     }
 }
 
-impl From<TokenRow> for TokenEntry {
-    fn from(row: TokenRow) -> Self {
+impl From<&TokenRow> for TokenEntry {
+    fn from(row: &TokenRow) -> Self {
         Self {
             usable: row.usable(),
             phone: row.registration.map(PhoneDigest::of).into(),
@@ -414,7 +433,7 @@ impl From<TokenRow> for TokenEntry {
                     by: row.spent_by.unwrap_or(0),
                 })
                 .into(),
-            seed: row.seed.map(Sealed::from),
+            seed: row.seed.as_deref().map(Sealed::from),
         }
     }
 }
@@ -533,8 +552,7 @@ impl Directory {
     }
 
     /// Takes a token's row. What memory knows to be spent stays spent, unless its seed is one that nobody had before.
-    pub(super) fn put_token(&mut self, serial: TokenSerial, row: TokenRow) {
-        let mut entry = TokenEntry::from(row);
+    pub(super) fn put_token(&mut self, serial: TokenSerial, mut entry: TokenEntry) {
         if let Some(before) = self.tokens.get(&serial) {
             let same_seed = before.seed_version == entry.seed_version;
             entry.drift = if same_seed { before.drift } else { entry.drift };

@@ -29,16 +29,14 @@ use zeroize::Zeroizing;
 
 use super::approvals::Approvals;
 use super::counters::Counters;
-use super::directory::{Directory, PersonEntry, Progress, Spent};
+use super::directory::{self, Directory, PersonEntry, Progress, Spent};
 use super::entries;
 use super::events::{Link, Recorded, Tally};
 use super::head::{Head, HeadFile};
 use super::memberships::Group;
-use super::people::{self, PersonRow};
 use super::recovery;
 use super::references;
 use super::secrets::Secrets;
-use super::tokens::{self, TokenRow};
 use crate::engine::{FromRow, Hooks, Row, SqlError, SqliteTx, Tx, poll_ready};
 use crate::vals;
 
@@ -286,8 +284,8 @@ impl Memory {
             .await?;
         let (people, tokens) = sizes.unwrap_or_default();
         directory.reserve(people, tokens);
-        self.load_people(tx, &mut directory).await?;
-        self.load_tokens(tx, &mut directory).await?;
+        load_people(tx, &mut directory).await?;
+        load_tokens(tx, &mut directory).await?;
         self.load_config(tx, &mut directory).await?;
         directory.set_floor(mark(tx, FLOOR).await?.map(Timestamp::from_micros));
         let (last, latest) = replay(tx, &mut directory).await?;
@@ -301,42 +299,6 @@ impl Memory {
         self.reseeding().clear();
         self.learned.send_replace(last.id);
         Ok(())
-    }
-
-    async fn load_people<T: Tx>(
-        &self,
-        tx: &mut T,
-        directory: &mut Directory,
-    ) -> Result<(), SqlError> {
-        let mut after = String::new();
-        loop {
-            let page = people::all_people_after(tx, &after, PAGE).await?;
-            let Some(PersonRow(last)) = page.last() else {
-                return Ok(());
-            };
-            last.name.canonical().as_str().clone_into(&mut after);
-            for PersonRow(user) in page {
-                directory.put_person(user.name.canonical().clone(), PersonEntry::from(&user));
-            }
-        }
-    }
-
-    async fn load_tokens<T: Tx>(
-        &self,
-        tx: &mut T,
-        directory: &mut Directory,
-    ) -> Result<(), SqlError> {
-        let mut after = String::new();
-        loop {
-            let page: Vec<TokenRow> = tokens::all_tokens_after(tx, &after, PAGE).await?;
-            let Some(last) = page.last() else {
-                return Ok(());
-            };
-            last.serial.as_str().clone_into(&mut after);
-            for row in page {
-                directory.put_token(row.serial, row);
-            }
-        }
     }
 
     /// The administrators with their passwords open. Entries that name one person let nobody in: the
@@ -401,6 +363,30 @@ impl Memory {
         directory.set_authenticating(authenticating(tx).await?);
         Ok(())
     }
+}
+
+async fn load_people<T: Tx>(tx: &mut T, directory: &mut Directory) -> Result<(), SqlError> {
+    let mut next = Some(i64::MIN);
+    while let Some(place) = next {
+        let page = directory::people_after(tx, place, PAGE).await?;
+        next = page.next;
+        for row in page.rows {
+            directory.put_person(row.name, row.entry);
+        }
+    }
+    Ok(())
+}
+
+async fn load_tokens<T: Tx>(tx: &mut T, directory: &mut Directory) -> Result<(), SqlError> {
+    let mut next = Some(i64::MIN);
+    while let Some(place) = next {
+        let page = directory::tokens_after(tx, place, PAGE).await?;
+        next = page.next;
+        for row in page.rows {
+            directory.put_token(row.serial, row.entry);
+        }
+    }
+    Ok(())
 }
 
 /// The administrators.

@@ -50,7 +50,7 @@ impl FromRow for PersonRow {
         Ok(Self(User {
             name: user_name(&canonical, &written).ok_or_else(|| damaged("name"))?,
             status: switch(&row.get::<String>(2)?).ok_or_else(|| damaged("status"))?,
-            password: password_from(row.get(3)?, &canonical)?,
+            password: password_from(row.text(3)?, &canonical)?,
             two_factor: TwoFactor::parse(&row.get::<String>(4)?)
                 .ok_or_else(|| damaged("two_factor"))?,
             token: row
@@ -74,12 +74,15 @@ impl FromRow for PersonRow {
     }
 }
 
-fn password_from(phc: Option<String>, canonical: &str) -> Result<Option<PasswordHash>, SqlError> {
-    let hash = phc.map(|phc| PasswordHash::from_phc(&phc)).transpose();
+pub(super) fn password_from(
+    phc: Option<&str>,
+    canonical: &str,
+) -> Result<Option<PasswordHash>, SqlError> {
+    let hash = phc.map(PasswordHash::from_phc).transpose();
     hash.map_err(|_| SqlError::damaged("person", canonical, "password"))
 }
 
-fn switch(word: &str) -> Option<Switch> {
+pub(super) fn switch(word: &str) -> Option<Switch> {
     [Switch::Enable, Switch::Disable]
         .into_iter()
         .find(|switch| switch_word(*switch) == word)
@@ -128,7 +131,7 @@ pub(super) async fn password<T: Tx>(
     let Some((canonical, phc)) = row else {
         return Ok(None);
     };
-    let hash = password_from(phc, &canonical);
+    let hash = password_from(phc.as_deref(), &canonical);
     if canonical == name.as_str() {
         hash
     } else {
@@ -295,19 +298,6 @@ pub(super) async fn people_after<T: Tx>(
     tx.rows(
         select_people!("WHERE realm = $1 AND canonical > $2 ORDER BY canonical LIMIT $3"),
         &vals![realm.as_str(), after, limit],
-    )
-    .await
-}
-
-/// As [`people_after`], of all realms.
-pub(super) async fn all_people_after<T: Tx>(
-    tx: &mut T,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<PersonRow>, SqlError> {
-    tx.rows(
-        select_people!("WHERE canonical > $1 ORDER BY canonical LIMIT $2"),
-        &vals![after, limit],
     )
     .await
 }

@@ -13,7 +13,7 @@ use ident::{ActivationCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed, Step};
 
 use super::contacts;
-use super::directory::Progress;
+use super::directory::{Progress, Second, Usable};
 use super::events::step_value;
 use super::former;
 use super::people::user_name;
@@ -121,11 +121,7 @@ impl FromRow for TokenRow {
         let owner = owner(row)?;
         Ok(Self {
             serial: TokenSerial::parse(key).map_err(|_| damaged("serial"))?,
-            status: match row.word(1)? {
-                "active" => TokenStatus::Active,
-                "lock" => TokenStatus::Lock,
-                _ => return Err(damaged("status")),
-            },
+            status: status(row.word(1)?).ok_or_else(|| damaged("status"))?,
             comments: row.get(2)?,
             licence: row
                 .text(3)?
@@ -159,6 +155,25 @@ impl FromRow for TokenRow {
                 Some(_) => return Err(damaged("known_by")),
             },
         })
+    }
+}
+
+pub(super) fn status(word: &str) -> Option<TokenStatus> {
+    match word {
+        "active" => Some(TokenStatus::Active),
+        "lock" => Some(TokenStatus::Lock),
+        _ => None,
+    }
+}
+
+/// What the login path needs to know of a token's stage.
+pub(super) fn usable(status: TokenStatus, stage: &str, expires: Option<Timestamp>) -> Usable {
+    match (status, stage) {
+        (TokenStatus::Lock, _) => Usable::Locked,
+        (_, "provisioning") => Usable::Until(Second::of(expires.unwrap_or_default())),
+        (_, "provisioned" | "activated") => Usable::Always,
+        (_, WITHHELD) => Usable::Withheld,
+        _ => Usable::Never,
     }
 }
 
@@ -254,15 +269,8 @@ impl TokenRow {
     }
 
     /// What the login path needs to know of the stage.
-    pub(super) fn usable(&self) -> super::directory::Usable {
-        use super::directory::{Second, Usable};
-        match (self.status, self.stage.as_str()) {
-            (TokenStatus::Lock, _) => Usable::Locked,
-            (_, "provisioning") => Usable::Until(Second::of(self.expires.unwrap_or_default())),
-            (_, "provisioned" | "activated") => Usable::Always,
-            (_, WITHHELD) => Usable::Withheld,
-            _ => Usable::Never,
-        }
+    pub(super) fn usable(&self) -> Usable {
+        usable(self.status, &self.stage, self.expires)
     }
 }
 
@@ -341,19 +349,6 @@ pub(super) async fn count_of_licence<T: Tx>(
         )
         .await?;
     Ok(count.map_or(0, |(count,)| count.unsigned_abs()))
-}
-
-/// As [`tokens_after`] of all virtual domains, with the removed ones: what was spent of them stays spent.
-pub(super) async fn all_tokens_after<T: Tx>(
-    tx: &mut T,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<TokenRow>, SqlError> {
-    tx.rows(
-        select_tokens!("WHERE serial > $1 ORDER BY serial LIMIT $2"),
-        &vals![after, limit],
-    )
-    .await
 }
 
 /// In the words of the index `token_pollable`, without which all hardware tokens are read.
