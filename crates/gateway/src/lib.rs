@@ -32,6 +32,7 @@ mod network;
 mod push;
 pub mod qr;
 pub mod radius_server;
+mod reading;
 mod seldom;
 mod shelf;
 pub mod ssh;
@@ -70,6 +71,7 @@ use local_socket::LocalSocket;
 use login::{AdminLogins, Backends, OneTimeCodes, SecondFactors};
 use network::{Endpoint, Hosts, HttpNames, UnitResolver};
 use radius_server::{Parts, RadiusConfig, RadiusError, Service, StreamAddress};
+use reading::Reading;
 use shelf::Shelf;
 use ssh::{HostKeyError, Listening, Ports, Ssh, SshConfig};
 use supply::Supply;
@@ -129,6 +131,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The thread that reads people and tokens.
+    #[error("cannot start the thread that reads people and tokens: {0}")]
+    Reading(io::Error),
     /// The threads that hash administrators' passwords.
     #[error("cannot start the threads that hash passwords: {0}")]
     Threads(io::Error),
@@ -160,6 +165,7 @@ pub enum StartError {
 pub struct Gateway {
     serial: ProductSerial,
     store: Arc<GatewayStore>,
+    reading: Reading,
     radius: Service,
     web: Vec<Served>,
     ssh: Vec<Listening>,
@@ -182,8 +188,7 @@ impl Gateway {
             token_server,
             last_end,
         } = config;
-        let store = Arc::new(GatewayStore::open(&location, &root_key, clock::now()).await?);
-        interfaces::register(&store).await;
+        let (store, reading) = open(&location, &root_key).await?;
         let sealing_key = sealing_key(&root_key)?;
         let (endings, ended) = Endings::new();
         let serial = token_server.identity.product();
@@ -262,6 +267,7 @@ impl Gateway {
         Ok(Self {
             serial,
             store,
+            reading,
             radius,
             web,
             ssh: listening,
@@ -311,11 +317,18 @@ impl Gateway {
         self.ended.clone().wait().await
     }
 
+    /// Waits until a row of people or tokens cannot be read, which were not all in memory at the start: some could not log
+    /// in, and the process is to end.
+    pub async fn failed(&self) -> Arc<StoreError> {
+        self.reading.failed().await
+    }
+
     /// Ends in order: no more requests, what is decided is answered, rows are brought up to date, the
     /// database is closed.
     pub async fn stop(self) {
         let Self {
             store,
+            reading,
             radius,
             tasks,
             stop,
@@ -335,8 +348,11 @@ impl Gateway {
         if let Err(error) = store.checkpoint().await {
             warn!(%error, "the last checkpoint failed; the next start reads more events");
         }
-        let closed = tokio::task::spawn_blocking(move || store.shutdown());
-        if closed.await.is_err() {
+        let closed = tokio::task::spawn_blocking(move || {
+            store.shutdown();
+            reading.join()
+        });
+        if !matches!(closed.await, Ok(Ok(()))) {
             warn!("the store did not close in order");
         }
     }
@@ -346,6 +362,17 @@ impl Gateway {
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error says that the sender is gone: that is a stop too.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// The store with this machine's interfaces in it. Its people and tokens are read beside all that follows.
+async fn open(
+    location: &Location,
+    root_key: &RootKey,
+) -> Result<(Arc<GatewayStore>, Reading), StartError> {
+    let (store, rest) = GatewayStore::begin(location, root_key, clock::now()).await?;
+    let reading = Reading::start(rest).map_err(StartError::Reading)?;
+    interfaces::register(&store).await;
+    Ok((Arc::new(store), reading))
 }
 
 fn bind_console(path: PathBuf) -> Result<LocalSocket, StartError> {

@@ -47,7 +47,7 @@ fn remove() -> Operation {
 /// What stands after `ENC`, and the status.
 async fn shown(store: &GatewayStore) -> (Option<String>, &'static str) {
     let owned = store.token(device()).await.unwrap().unwrap();
-    let object = store.as_text(owned.token.to_object(None), None);
+    let object = store.as_text(owned.token.to_object(None), None).unwrap();
     let text = match object.value("seed") {
         Some(Value::Sealed(text)) => Some(text.to_string()),
         _ => None,
@@ -79,11 +79,17 @@ async fn what_a_unit_shows_opens_there_again() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path(), START).await;
     let text = activated(&store).await;
-    assert_eq!(store.verifier(device()).unwrap().seed.expose(), [7; 20]);
+    assert_eq!(
+        store.verifier(device()).unwrap().unwrap().seed.expose(),
+        [7; 20]
+    );
     run(&store, remove(), START).await;
     run(&store, add(vec![seed_line(&text)]), START).await;
     assert_eq!(shown(&store).await.1, "active");
-    assert_eq!(store.verifier(device()).unwrap().seed.expose(), [7; 20]);
+    assert_eq!(
+        store.verifier(device()).unwrap().unwrap().seed.expose(),
+        [7; 20]
+    );
 }
 
 #[tokio::test]
@@ -93,7 +99,7 @@ async fn what_another_unit_shows_is_kept_as_it_is_and_opens_nothing() {
     let store = open(here.path(), START).await;
     run(&store, add(vec![seed_line(&text)]), START).await;
     assert_eq!(shown(&store).await, (Some(text.clone()), GIVEN));
-    assert!(store.verifier(device()).is_none());
+    assert!(store.verifier(device()).unwrap().is_none());
     store.shutdown();
     drop(store);
     let store = open(here.path(), START).await;

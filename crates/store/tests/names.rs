@@ -170,7 +170,7 @@ async fn a_purge_takes_all_or_nothing() {
         "{}",
         used.next_step()
     );
-    assert_eq!(store.sizes(), (1, 2));
+    assert_eq!(store.sizes().await.unwrap(), (1, 2));
     client(&store, "vpn1").await;
     run(&store, purge(&RADIUS_CLIENT), START).await;
     assert!(store.clients().is_empty());

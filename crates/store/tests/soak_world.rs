@@ -374,7 +374,7 @@ impl World {
 
     async fn resync(&mut self, who: u8, offset: i64) {
         let (first, second) = (self.shown(who, offset), self.shown(who, offset + 1));
-        let verifier = self.store().verifier(token(who)).unwrap();
+        let verifier = self.store().verifier(token(who)).unwrap().unwrap();
         let Ok(found) = Resync::find(&verifier, &first, &second, self.now) else {
             return;
         };

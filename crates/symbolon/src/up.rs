@@ -58,6 +58,10 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
     let ending = tokio::select! {
         () = signals.received() => Ending::Shutdown,
         ending = system.gateway.ended() => ending,
+        error = system.gateway.failed() => {
+            system.stop().await;
+            return Err(error).context("the gateway ends");
+        }
     };
     system.stop().await;
     ending::carry_out(&args.home.data, ending, clock::now())

@@ -116,7 +116,7 @@ impl Executor {
         let (vdom, table) = (place.vdom(), place.table());
         if !place.key().is_empty() || matches!(table.shape, Shape::Single) {
             if let Some(object) = self.kept(place).await? {
-                let object = self.store.as_text(object, backup);
+                let object = self.store.as_text(object, backup)?;
                 printer.print(listing.entry(&object)).await?;
             }
             return Ok(());
@@ -134,9 +134,9 @@ impl Executor {
             let shown = async {
                 let mut text = String::with_capacity(page.len() * ENTRY_OCTETS);
                 for object in page {
-                    text += &listing.entry(&self.store.as_text(object, backup));
+                    text += &listing.entry(&self.store.as_text(object, backup)?);
                 }
-                printer.print(text).await
+                Ok::<_, Cut>(printer.print(text).await?)
             };
             let (next, shown) = tokio::join!(fetched, shown);
             shown?;
@@ -264,7 +264,7 @@ impl Executor {
                     text += &render::token(&TokenRow::of(token, now));
                     advice = Advice::of(token, now);
                 }
-                printer.print(text).await
+                Ok::<_, Cut>(printer.print(text).await?)
             };
             let (next, shown) = tokio::join!(fetched, shown);
             shown?;

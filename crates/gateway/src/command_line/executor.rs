@@ -214,7 +214,8 @@ impl Executor {
     /// An entry as configuration text has it.
     async fn entry(&self, place: Place) -> Result<Option<Object>, Undecided> {
         let entry = self.kept(place).await?;
-        Ok(entry.map(|entry| self.store.as_text(entry, None)))
+        let text = entry.map(|entry| self.store.as_text(entry, None));
+        text.transpose()
     }
 
     /// An entry of any table. A single object is always there.
@@ -263,7 +264,7 @@ impl Executor {
         if self.token_of(vdom, serial).await?.is_none() {
             return Ok(Err(no_token(serial)));
         }
-        let verifier = self.store.verifier(serial);
+        let verifier = self.store.verifier(serial)?;
         Ok(verifier.ok_or(AdminError::NoSeed(serial)))
     }
 

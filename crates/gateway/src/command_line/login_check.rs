@@ -70,19 +70,19 @@ impl Executor {
         let limits = self.store.limits(person, &sources(&rows), now);
         let standing = Standing::of(&facts, &limits.codes, now);
         let user = self.store.person(person.clone()).await?;
-        let owned = match self.store.token_of(person) {
+        let owned = match self.store.token_of(person)? {
             Some(serial) => self.store.token(serial).await?,
             None => None,
         };
         let all = self.store.clients();
-        let clients = self.clients_of(person, &all);
-        let backends = self.backends_of(person, standing.as_ref(), &clients);
+        let clients = self.clients_of(person, &all)?;
+        let backends = self.backends_of(person, standing.as_ref(), &clients)?;
         let surroundings = Surroundings {
             sending: self.sending(&facts, now).await?,
             backends,
             ..Surroundings::default()
         };
-        let surroundings = surroundings.at(self.positions(person, &clients));
+        let surroundings = surroundings.at(self.positions(person, &clients)?);
         let outlook = Outlook::of(&facts, &limits, &surroundings, now);
         let token = match &owned {
             Some(owned) => Some(self.checked_token(&owned.token, &facts).await?),
@@ -139,24 +139,35 @@ impl Executor {
 
     /// The clients that let a person in: all of the virtual domain for one with a record, and for another those that
     /// let people in without one.
-    fn clients_of<'a>(&self, person: &CanonicalName, all: &'a [Client]) -> Vec<&'a Client> {
-        let has_record = self.store.has_record(person);
-        let takes = |client: &&Client| {
-            client.vdom == person.realm().vdom()
-                && (has_record || !self.store.sources(person, &client.name).is_empty())
-        };
-        all.iter().filter(takes).collect()
+    fn clients_of<'a>(
+        &self,
+        person: &CanonicalName,
+        all: &'a [Client],
+    ) -> Result<Vec<&'a Client>, Undecided> {
+        let has_record = self.store.has_record(person)?;
+        let vdom = person.realm().vdom();
+        let mut clients = Vec::new();
+        for client in all.iter().filter(|client| client.vdom == vdom) {
+            if has_record || !self.store.sources(person, &client.name)?.is_empty() {
+                clients.push(client);
+            }
+        }
+        Ok(clients)
     }
 
     /// How clients that let a person in combine password and code. Applications let in nobody without a record.
-    fn positions(&self, person: &CanonicalName, clients: &[&Client]) -> Vec<CodePosition> {
+    fn positions(
+        &self,
+        person: &CanonicalName,
+        clients: &[&Client],
+    ) -> Result<Vec<CodePosition>, Undecided> {
         let applications = self.store.applications();
-        let (vdom, has_record) = (person.realm().vdom(), self.store.has_record(person));
+        let (vdom, has_record) = (person.realm().vdom(), self.store.has_record(person)?);
         let applications = applications
             .iter()
             .filter(|it| has_record && it.vdom == vdom);
         let clients = clients.iter().map(|client| client.position);
-        clients.chain(applications.map(|it| it.position)).collect()
+        Ok(clients.chain(applications.map(|it| it.position)).collect())
     }
 
     /// What a code meets that is sent to a person, if one would be.
@@ -184,7 +195,7 @@ impl Executor {
         person: &CanonicalName,
         standing: Option<&Standing>,
         clients: &[&Client],
-    ) -> Vec<KnownBackend> {
+    ) -> Result<Vec<KnownBackend>, Undecided> {
         let mut names = match standing {
             Some(Standing {
                 keeper: Keeper::Backend(name),
@@ -192,14 +203,17 @@ impl Executor {
             }) => vec![name.clone()],
             Some(_) => Vec::new(),
             None => {
-                let sources = clients.iter();
-                let sources = sources.flat_map(|it| self.store.sources(person, &it.name));
-                sources.map(|source| source.backend).collect()
+                let mut names = Vec::new();
+                for client in clients {
+                    let sources = self.store.sources(person, &client.name)?;
+                    names.extend(sources.into_iter().map(|source| source.backend));
+                }
+                names
             }
         };
         names.sort();
         names.dedup();
-        names.iter().map(|name| self.backends.known(name)).collect()
+        Ok(names.iter().map(|name| self.backends.known(name)).collect())
     }
 }
 

@@ -106,7 +106,7 @@ impl Logins {
         }
         let facts = match self.store.facts(name, CodePosition::Challenge, now) {
             Ok(facts) => facts,
-            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+            Err(why) => return Progress::Undecided(why.into()),
         };
         self.answer(&facts, answer, &origin, now)
             .unwrap_or_else(|missed| refusal_of(facts.name, origin, missed, now))

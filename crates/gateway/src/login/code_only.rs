@@ -25,7 +25,7 @@ impl Logins {
         }
         let facts = match self.store.facts(name.clone(), CodePosition::CodeOnly, now) {
             Ok(facts) => facts,
-            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+            Err(why) => return Progress::Undecided(why.into()),
         };
         let vouched = match Vouched::by(&origin.client, &facts) {
             Ok(vouched) => vouched,

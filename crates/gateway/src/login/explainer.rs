@@ -227,7 +227,7 @@ pub(super) async fn finding(
         }
         (Reason::CodeWrong, token, _, Some(code)) => {
             let former = store.former_seeds(person, at).await?;
-            let own = store.verifier_of(person);
+            let own = store.verifier_of(person)?;
             let finding = explain::wrong_code(own.as_ref(), &former, code, at);
             Some(match token {
                 Some(token) if is_waiting(store, token).await? => explain::not_activated(finding),

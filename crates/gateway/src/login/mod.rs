@@ -42,7 +42,7 @@ use domain::throttle::{Charge, CodeCounter};
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use radius::mschapv2::Success;
-use store::gateway::{ClockSteppedBack, Decision, GatewayStore, Outcome, PasswordOutcome};
+use store::gateway::{Decision, GatewayStore, NoFacts, Outcome, PasswordOutcome};
 use tokio::sync::oneshot;
 
 pub(crate) use administrators::{AdminLogins, Caller, Verdict};
@@ -144,7 +144,7 @@ impl Unknown {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Undecided {
     #[error(transparent)]
-    Clock(#[from] ClockSteppedBack),
+    Facts(#[from] NoFacts),
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
     #[error("too many codes wait to be sent")]
@@ -356,7 +356,7 @@ impl Logins {
     ) -> Progress {
         let facts = match self.facts(&origin, name.clone(), position, now) {
             Ok(facts) => facts,
-            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+            Err(why) => return Progress::Undecided(why.into()),
         };
         let FirstFactor {
             check,
@@ -424,7 +424,7 @@ impl Logins {
     ) -> Progress {
         let facts = match self.store.facts(name.clone(), position, now) {
             Ok(facts) => facts,
-            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+            Err(why) => return Progress::Undecided(why.into()),
         };
         let source = origin.source.network();
         let charge = match self.store.reserve_password(&name, source, now) {
@@ -534,9 +534,9 @@ impl Logins {
                 let typed = (begun.code, begun.charge);
                 self.first_right(&facts, first, typed, begun.origin, now)
             }
-            Err(stepped_back) => {
+            Err(why) => {
                 self.settle(&begun, PasswordOutcome::Undecided, now);
-                Progress::Undecided(stepped_back.into())
+                Progress::Undecided(why.into())
             }
         }
     }

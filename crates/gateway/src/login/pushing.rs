@@ -182,7 +182,7 @@ impl Logins {
         let name = first.person().clone();
         let facts = match self.store.facts(name, CodePosition::Challenge, now) {
             Ok(facts) => facts,
-            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+            Err(why) => return Progress::Undecided(why.into()),
         };
         let Beside {
             success, rehash, ..

@@ -6,7 +6,7 @@ use domain::password::Presented;
 use domain::remote::{RemoteCheck, RemoteVerified};
 use domain::throttle::Charge;
 use domain::time::Timestamp;
-use store::gateway::{ClockSteppedBack, Decision};
+use store::gateway::{Decision, NoFacts};
 
 use super::backends::CheckedSources;
 use super::{Begun, Judged, Logins, Progress, refusal_of, refused_with};
@@ -20,11 +20,11 @@ impl Logins {
         name: CanonicalName,
         position: CodePosition,
         now: Timestamp,
-    ) -> Result<Facts, ClockSteppedBack> {
+    ) -> Result<Facts, NoFacts> {
         let facts = self.store.facts(name, position, now)?;
         let sources = match facts.person {
             Some(_) => Vec::new(),
-            None => self.store.sources(&facts.name, &origin.client),
+            None => self.store.sources(&facts.name, &origin.client)?,
         };
         Ok(Facts { sources, ..facts })
     }
@@ -87,7 +87,7 @@ impl Logins {
         } = begun;
         let facts = match self.facts(&origin, name.clone(), position, now) {
             Ok(facts) => facts,
-            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+            Err(why) => return Progress::Undecided(why.into()),
         };
         match login::remote(&facts, verified, now) {
             Ok(consume) => Progress::Record(Decision::Grant(consume, origin), Judged::default()),

@@ -132,7 +132,7 @@ impl Logins {
         self.settle(&begun, PasswordOutcome::Right, now);
         let facts = match self.store.facts(name.clone(), begun.position, now) {
             Ok(facts) => facts,
-            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+            Err(why) => return Progress::Undecided(why.into()),
         };
         match facts.person {
             Some(person) if person.status == Switch::Enable => {}

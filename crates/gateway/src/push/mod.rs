@@ -376,7 +376,7 @@ impl Pushes {
     async fn seal(&self, login: &LoginRequest) -> Result<Sealed, NotSent> {
         let token = login.token;
         let (device, keys) = self.device(token).await?;
-        let facts = self.store.verifier(token).ok_or_else(|| {
+        let facts = self.store.verifier(token)?.ok_or_else(|| {
             NotSent::Refused(Refusal {
                 token: Some(token),
                 ..Refusal::because(Reason::TokenWithoutSeed)
@@ -586,7 +586,8 @@ impl Pushes {
         let session = Session::new(*answer.session.as_bytes());
         let (login, device) = self.table().asked(session).ok_or(PushError::Expired)?;
         let opened = LoginAnswer::open(&answer.sealed, &answer.session, &self.key)?;
-        let verifier = self.store.verifier(login.token).ok_or(PushError::Other)?;
+        let verifier = self.store.verifier(login.token).ok().flatten();
+        let verifier = verifier.ok_or(PushError::Other)?;
         let key = PushKey::of(&verifier.seed, &login.token);
         let now = clock::now().unix();
         let proven = opened.prove(&login, device, &key, now)?;

@@ -351,7 +351,7 @@ impl Supply {
         let refused = |why: NotMoved| AdminError::from(why);
         let push = self.store.settings(Vdom::ROOT).push.clone();
         push.recovers().map_err(refused)?;
-        let token = self.store.token_of(person);
+        let token = self.store.token_of(person)?;
         let token = token.ok_or_else(|| refused(NotMoved::NotOnPhone))?;
         let phones = self.phones.lock().await;
         // The lost phone may have given the token to another, which does not end a recovery either.

@@ -156,6 +156,7 @@ impl Wishes {
         source: IpAddr,
     ) -> Result<Whose, TransferRefusal> {
         let in_force = self.store.verifier(token);
+        let in_force = in_force.map_err(|why| unavailable(&why))?;
         let in_force = in_force.map(|verifier| TransferKey::of(&verifier.seed, &token));
         let in_force = in_force.filter(|key| proven.holds(key));
         if in_force.is_none() && !self.strangers.admits(source, Instant::now()) {

@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
 use super::migrate::Migration;
 use super::queue::Overflow;
-use super::reader::{self, Asked, Questions};
+use super::reader::{self, Asked, Question, Questions};
 use super::sqlite::{OpenError, SqliteTx, open_reader, poll_once};
 use super::tx::SqlError;
 use super::writer::{Durability, Effect, Health, Hooks, Job, Open, Shared, Statistics, Writer};
@@ -59,6 +59,22 @@ impl fmt::Debug for Rejected {
         f.debug_struct("Rejected")
             .field("why", &self.why)
             .finish_non_exhaustive()
+    }
+}
+
+/// Readers without their database: whoever has them keeps no database open.
+pub struct Reads(Arc<Questions>);
+
+impl fmt::Debug for Reads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reads").finish_non_exhaustive()
+    }
+}
+
+impl Reads {
+    /// As [`Database::read`]. Blocks.
+    pub fn ask<W: Work>(&self, work: W) -> Result<W::Out, Failure<W::Err>> {
+        wait(&self.0, work)
     }
 }
 
@@ -164,8 +180,12 @@ impl Database {
     /// The same for a thread that has nothing else to do meanwhile. What is asked so has to be short: the others wait
     /// behind it.
     pub fn read_blocking<W: Work>(&self, work: W) -> Result<W::Out, Failure<W::Err>> {
-        let outcome = ask(&self.waiting, work)?.blocking_recv();
-        outcome.unwrap_or(Err(Undecided::Stopped.into()))
+        wait(&self.waiting, work)
+    }
+
+    /// The readers of [`read`](Self::read), for a thread of its own that reads much, a little at a time.
+    pub fn reads(&self) -> Reads {
+        Reads(Arc::clone(&self.readers))
     }
 
     /// Puts a job into the writer's queue. It is completed exactly once, unless it is given back.
@@ -252,13 +272,26 @@ impl Drop for Database {
 
 fn ask<W: Work>(questions: &Questions, work: W) -> Result<Awaited<W>, Undecided> {
     let (answer, outcome) = oneshot::channel();
-    questions
-        .push(Box::new(Asked { work, answer }))
-        .map_err(|overflow| match overflow {
-            Overflow::Full(_) => Undecided::Busy,
-            Overflow::Closed(_) => Undecided::Stopped,
-        })?;
+    // Whoever asked may have given up; then nobody needs the answer.
+    let answer = |found| drop(answer.send(found));
+    put(questions, Asked { work, answer })?;
     Ok(outcome)
+}
+
+/// Asks and blocks until there is an answer: a channel of tokio's would not let a thread of its runtime wait.
+fn wait<W: Work>(questions: &Questions, work: W) -> Result<W::Out, Failure<W::Err>> {
+    let (answer, outcome) = mpsc::sync_channel(1);
+    let answer = move |found| drop(answer.send(found));
+    put(questions, Asked { work, answer })?;
+    outcome.recv().unwrap_or(Err(Undecided::Stopped.into()))
+}
+
+fn put(questions: &Questions, question: impl Question + 'static) -> Result<(), Undecided> {
+    let put = questions.push(Box::new(question));
+    put.map_err(|overflow| match overflow {
+        Overflow::Full(_) => Undecided::Busy,
+        Overflow::Closed(_) => Undecided::Stopped,
+    })
 }
 
 /// `path` with `.extension` appended.

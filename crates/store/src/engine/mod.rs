@@ -14,7 +14,7 @@ mod tx;
 mod write_back;
 mod writer;
 
-pub use database::{Database, Rejected};
+pub use database::{Database, Reads, Rejected};
 pub use migrate::Migration;
 #[cfg(test)]
 pub(crate) use migrate::{database, plan_of};

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
 
 use super::queue::Queue;
 use super::sqlite::{SqliteTx, batch, open_reader, poll_once};
@@ -36,12 +35,17 @@ pub(super) enum Afterwards {
     OpenAgain,
 }
 
-pub(super) struct Asked<W: Work> {
+/// `answer` runs on the reader thread: it hands on and does not wait.
+pub(super) struct Asked<W, A> {
     pub(super) work: W,
-    pub(super) answer: oneshot::Sender<Result<W::Out, Failure<W::Err>>>,
+    pub(super) answer: A,
 }
 
-impl<W: Work> Question for Asked<W> {
+impl<W, A> Question for Asked<W, A>
+where
+    W: Work,
+    A: FnOnce(Result<W::Out, Failure<W::Err>>) + Send,
+{
     fn ask(self: Box<Self>, connection: &mut Connection) -> Afterwards {
         let Self { work, answer } = *self;
         // A panic ends one read and not the reader; its connection goes with it.
@@ -51,13 +55,12 @@ impl<W: Work> Question for Asked<W> {
             Err(Failure::Undecided(_)) => Afterwards::OpenAgain,
             _ => Afterwards::Keep,
         };
-        // Whoever asked may have given up; then nobody needs the answer.
-        let _ = answer.send(outcome);
+        answer(outcome);
         afterwards
     }
 
     fn decline(self: Box<Self>, why: Undecided) {
-        let _ = self.answer.send(Err(why.into()));
+        (self.answer)(Err(why.into()));
     }
 }
 

@@ -27,6 +27,7 @@ use super::directory::{PersonEntry, TokenEntry};
 use super::entries;
 use super::events::{Link, Tally};
 use super::former;
+use super::loading::Whole;
 use super::memberships::Group;
 use super::memory::{self, Memory};
 use super::outbox;
@@ -38,6 +39,7 @@ use crate::engine::{Failure, SqlError, Tx, Work};
 /// One operation as one transaction.
 pub(super) struct Administer {
     pub(super) memory: Arc<Memory>,
+    pub(super) _whole: Whole,
     pub(super) operation: Operation,
     pub(super) entropy: Entropy,
     /// What was computed of a new password.

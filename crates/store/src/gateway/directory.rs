@@ -14,7 +14,6 @@ use domain::backend::{self, Account, Backend, BackendName, Protocol};
 use domain::bounded::Bounded;
 use domain::client::{Client, LOGINCHECK};
 use domain::contact::{Address, Contact};
-use domain::dense::Dense;
 use domain::explain::FirstUse;
 use domain::interface::AllowAccess;
 use domain::legacy::Opened;
@@ -35,6 +34,7 @@ use domain::verification::{PREFIX, VerificationClient};
 use ident::{RegistrationId, TokenSerial};
 use otp::{Drift, Kind, Parameters, Step, Window};
 
+mod partial;
 mod rows;
 
 use super::events::step_from;
@@ -43,7 +43,9 @@ use super::people::sealed_legacy;
 use super::secrets::Secrets;
 use super::tokens::TokenRow;
 use crate::sealing::sealed_len;
-pub(super) use rows::{people_after, tokens_after};
+use partial::Partial;
+pub(super) use partial::Unread;
+pub(super) use rows::{Found, Page, PersonColumns, TokenColumns, find, people_after, tokens_after};
 
 /// A person, as a login needs it: 48 octets, and 24 of the name. There may be a million, so a hash lies in its row alone,
 /// and what few have lies apart.
@@ -401,6 +403,14 @@ pub(super) struct Spent {
     pub(super) by: i64,
 }
 
+/// What an event says of a token.
+#[derive(Clone, Copy, Debug)]
+enum Missed {
+    Spent(Spent, Drift),
+    /// A step is held, by the event of this number.
+    Held(Step, i64),
+}
+
 /// How far a token has come, for its row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Progress {
@@ -414,6 +424,14 @@ pub(super) struct Progress {
 impl TokenEntry {
     fn has(&self, seed: SeedVersion) -> bool {
         SeedVersion(self.seed_version) == seed
+    }
+
+    /// The beginning of the latest step that was spent.
+    fn reach(&self) -> Timestamp {
+        let latest = self.latest.get();
+        latest.map_or_else(Timestamp::default, |spent| {
+            beginning(self.parameters, spent.step)
+        })
     }
 }
 
@@ -450,10 +468,12 @@ pub struct Welcome {
 /// The memory of the login path.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
-    people: Dense<CanonicalName, PersonEntry>,
+    people: Partial<CanonicalName, PersonEntry>,
     /// Apart from the people, since any change replaces all of them.
     administrators: HashMap<CanonicalName, PersonEntry>,
-    tokens: Dense<TokenSerial, TokenEntry>,
+    tokens: Partial<TokenSerial, TokenEntry>,
+    /// What events say of tokens whose rows are not here yet, in the order of the events.
+    missed: HashMap<TokenSerial, Vec<Missed>>,
     memberships: Memberships,
     /// Recovery codes and passes of those who have any.
     recovery: HashMap<CanonicalName, Box<[Held]>>,
@@ -486,8 +506,86 @@ impl Directory {
         self.tokens.reserve(count(tokens));
     }
 
+    /// Whether all people and tokens are here.
+    pub(super) fn is_whole(&self) -> bool {
+        self.people.is_whole() && self.tokens.is_whole()
+    }
+
+    /// All people and tokens are here. What events say of others is of tokens that there are not.
+    pub(super) fn complete(&mut self) {
+        self.people.complete();
+        self.tokens.complete();
+        self.missed = HashMap::new();
+    }
+
+    /// Takes people as they were read; who is here already stays as is.
+    pub(super) fn read_people(&mut self, rows: Vec<PersonColumns>) {
+        for PersonColumns { name, entry, .. } in rows {
+            self.people.read(name, entry);
+        }
+    }
+
+    /// The same with tokens; what events say of them comes on top.
+    pub(super) fn read_tokens(&mut self, rows: Vec<TokenColumns>) {
+        for TokenColumns { serial, entry, .. } in rows {
+            self.read_token(serial, entry);
+        }
+    }
+
+    fn read_token(&mut self, serial: TokenSerial, entry: TokenEntry) {
+        self.reach = self.reach.max(entry.reach());
+        if self.tokens.read(serial, entry) {
+            self.catch_up(serial);
+        }
+    }
+
+    /// Takes what somebody looked for. `false` if there is no room for that it was not found: nobody knows it then.
+    pub(super) fn take_found(&mut self, found: Found) -> bool {
+        let Found { person, token } = found;
+        let person = match person {
+            Some((name, Some(entry))) => {
+                self.people.read(name, entry);
+                Ok(())
+            }
+            Some((name, None)) => self.people.miss(name),
+            None => Ok(()),
+        };
+        let token = match token {
+            Some((serial, Some(entry))) => {
+                self.read_token(serial, entry);
+                Ok(())
+            }
+            Some((serial, None)) => self.tokens.miss(serial),
+            None => Ok(()),
+        };
+        person.and(token).is_ok()
+    }
+
+    fn catch_up(&mut self, serial: TokenSerial) {
+        for missed in self.missed.remove(&serial).into_iter().flatten() {
+            match missed {
+                Missed::Spent(spent, drift) => self.spend(serial, spent, drift),
+                Missed::Held(step, by) => self.hold(serial, step, by),
+            }
+        }
+    }
+
+    /// Keeps what an event says of a token for when its row comes in. A later step of a later event says all that the one
+    /// before did.
+    fn miss(&mut self, serial: TokenSerial, news: Missed) {
+        let missed = self.missed.entry(serial).or_default();
+        match (missed.last_mut(), news) {
+            (Some(Missed::Spent(before, known)), Missed::Spent(spent, drift))
+                if spent.step > before.step && spent.by > before.by =>
+            {
+                (*before, *known) = (spent, drift);
+            }
+            _ => missed.push(news),
+        }
+    }
+
     pub(super) fn put_person(&mut self, name: CanonicalName, entry: PersonEntry) {
-        self.people.insert(name, entry);
+        self.people.put(name, entry);
     }
 
     /// A person has another hash of the same password: logins that began with the one before go on.
@@ -519,7 +617,7 @@ impl Directory {
 
     pub(super) fn rename_person(&mut self, from: &CanonicalName, to: CanonicalName) {
         if let Some(entry) = self.people.remove(from) {
-            self.people.insert(to.clone(), entry);
+            self.people.put(to.clone(), entry);
         }
         if let Some(held) = self.recovery.remove(from) {
             self.recovery.insert(to, held);
@@ -538,22 +636,27 @@ impl Directory {
         self.administrators = administrators;
     }
 
-    fn person(&self, name: &CanonicalName) -> Option<&PersonEntry> {
-        self.person_of(name).map(|(_, entry)| entry)
+    fn person(&self, name: &CanonicalName) -> Result<Option<&PersonEntry>, Unread> {
+        Ok(self.person_of(name)?.map(|(_, entry)| entry))
     }
 
     /// Names of different realms never meet.
-    fn person_of(&self, name: &CanonicalName) -> Option<(&CanonicalName, &PersonEntry)> {
-        let user = self
-            .people
-            .entry_of(name)
-            .map(|(name, entry)| (name, entry));
-        user.or_else(|| self.administrators.get_key_value(name))
+    fn person_of(
+        &self,
+        name: &CanonicalName,
+    ) -> Result<Option<(&CanonicalName, &PersonEntry)>, Unread> {
+        Ok(match name.realm() {
+            Realm::Administrators => self.administrators.get_key_value(name),
+            Realm::Vdom(_) => {
+                let user = self.people.entry_of(name)?;
+                user.map(|(name, entry)| (name, entry))
+            }
+        })
     }
 
     /// Takes a token's row. What memory knows to be spent stays spent, unless its seed is one that nobody had before.
     pub(super) fn put_token(&mut self, serial: TokenSerial, mut entry: TokenEntry) {
-        if let Some(before) = self.tokens.get(&serial) {
+        if let Ok(Some(before)) = self.tokens.get(&serial) {
             let same_seed = before.seed_version == entry.seed_version;
             entry.drift = if same_seed { before.drift } else { entry.drift };
             if before.seed_since == entry.seed_since {
@@ -562,15 +665,16 @@ impl Directory {
                 self.held.remove(&serial);
             }
         }
-        if let Some(spent) = entry.latest.get() {
-            self.reach = self.reach.max(beginning(entry.parameters, spent.step));
-        }
-        self.tokens.insert(serial, entry);
+        self.reach = self.reach.max(entry.reach());
+        self.tokens.put(serial, entry);
+        self.catch_up(serial);
     }
 
     pub(super) fn remove_token(&mut self, serial: TokenSerial) {
         // What was spent is needed again if the token comes back.
-        if let Some(entry) = self.tokens.get_mut(&serial) {
+        if let Ok(Some(place)) = self.tokens.place(&serial)
+            && let Some(entry) = self.tokens.at_mut(place)
+        {
             entry.seed = None;
             entry.usable = Usable::Never;
             entry.phone = Phone::NONE;
@@ -707,28 +811,31 @@ impl Directory {
     /// All that the decision about one login reads.
     pub(super) fn facts(
         &self,
-        name: CanonicalName,
+        name: &CanonicalName,
         position: CodePosition,
         secrets: &Secrets,
         now: Timestamp,
-    ) -> Facts {
-        let person = self.person_of(&name).map(|(name, entry)| Person {
-            // The name as it is kept: what remembers the login shares it.
+    ) -> Result<Facts, Unread> {
+        let person = match self.person_of(name)? {
+            Some((name, entry)) => Some(Person {
+                // The name as it is kept: what remembers the login shares it.
+                name: name.clone(),
+                status: entry.status,
+                validity: self.validity(name, entry),
+                password: self.credential(entry),
+                former: self.former(name, entry, now),
+                keys: entry.keys().into(),
+                factor: self.factor(entry, secrets, now)?,
+                recovery: self.recovery(name),
+            }),
+            None => None,
+        };
+        Ok(Facts {
             name: name.clone(),
-            status: entry.status,
-            validity: self.validity(name, entry),
-            password: self.credential(entry),
-            former: self.former(name, entry, now),
-            keys: entry.keys().into(),
-            factor: self.factor(entry, secrets, now),
-            recovery: self.recovery(name),
-        });
-        Facts {
-            name,
             person,
             sources: Vec::new(),
             position,
-        }
+        })
     }
 
     /// The hash of an administrator's password.
@@ -737,31 +844,35 @@ impl Directory {
         entry.as_administrator()?.hash.clone()
     }
 
-    /// The password that was kept beside a hash of the person's.
+    /// The password that was kept beside a hash of the person's, whom [`Self::facts`] knew.
     pub(super) fn kept_password(
         &self,
         name: &CanonicalName,
         digest: HashDigest,
         secrets: &Secrets,
     ) -> Option<Opened> {
-        let Legacy { sealed, hash } = self.person(name)?.legacy()?;
+        let Legacy { sealed, hash } = self.person(name).ok()??.legacy()?;
         let is_of_it = hash.digest() == digest;
         is_of_it.then(|| secrets.open_legacy(hash, sealed))?
     }
 
     /// The servers whose word lets somebody in through a client without a record. A name that has one is
     /// nobody's whom a server may vouch for.
-    pub(super) fn sources(&self, name: &CanonicalName, client: &str) -> Vec<Source> {
+    pub(super) fn sources(
+        &self,
+        name: &CanonicalName,
+        client: &str,
+    ) -> Result<Vec<Source>, Unread> {
         let Realm::Vdom(vdom) = name.realm() else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
         let takes_them = self.second_factor() == SecondFactor::Optional
             && self.settings.of(Vdom::ROOT).profile.takes_remote_users();
         let mut clients = self.clients.iter();
         let client = clients.find(|it| it.vdom == vdom && *it.name == *client);
         let client = client.filter(|it| *it.name != *LOGINCHECK && !it.name.starts_with(PREFIX));
-        match client {
-            Some(client) if takes_them && self.person(name).is_none() => remote::sources(
+        Ok(match client {
+            Some(client) if takes_them && !self.has_record(name)? => remote::sources(
                 client
                     .remote_groups
                     .iter()
@@ -769,7 +880,7 @@ impl Directory {
                 |backend| self.backend(backend),
             ),
             _ => Vec::new(),
-        }
+        })
     }
 
     /// A server with all groups of which it is a member; nothing if it is one of none.
@@ -781,8 +892,8 @@ impl Directory {
     }
 
     /// Whether there is a record of this name.
-    pub(super) fn has_record(&self, name: &CanonicalName) -> bool {
-        self.person(name).is_some()
+    pub(super) fn has_record(&self, name: &CanonicalName) -> Result<bool, Unread> {
+        Ok(self.person(name)?.is_some())
     }
 
     /// How long a person's password is good, by the person's policy or else by that of all users.
@@ -796,9 +907,9 @@ impl Directory {
         policy.validity(entry.password_set?.moment())
     }
 
-    /// What a person who is let in is to be told.
+    /// What a person who is let in is to be told; [`Self::facts`] knew who it is.
     pub(super) fn welcome(&self, name: &CanonicalName, now: Timestamp) -> Welcome {
-        let entry = self.person(name);
+        let entry = self.person(name).ok().flatten();
         let validity = entry.and_then(|entry| self.validity(name, entry));
         Welcome {
             groups: self.memberships.of(name),
@@ -817,19 +928,24 @@ impl Directory {
         }
     }
 
-    fn factor(&self, entry: &PersonEntry, secrets: &Secrets, now: Timestamp) -> Factor {
-        match (entry.two_factor, entry.token) {
+    fn factor(
+        &self,
+        entry: &PersonEntry,
+        secrets: &Secrets,
+        now: Timestamp,
+    ) -> Result<Factor, Unread> {
+        Ok(match (entry.two_factor, entry.token) {
             (TwoFactor::Disable, _) => match self.second_factor() {
                 SecondFactor::Optional => Factor::None,
                 SecondFactor::Mandatory => Factor::Required,
             },
             (TwoFactor::Fortitoken, None) => Factor::TokenMissing,
-            (TwoFactor::Fortitoken, Some(serial)) => match self.verifier(serial, secrets) {
+            (TwoFactor::Fortitoken, Some(serial)) => match self.verifier(serial, secrets)? {
                 Some((verifier, usable)) => Factor::Token {
                     verifier,
                     usability: usable.at(now),
                 },
-                None if self.tokens.contains(&serial) => Factor::TokenWithoutSeed(serial),
+                None if self.tokens.get(&serial)?.is_some() => Factor::TokenWithoutSeed(serial),
                 None => Factor::TokenMissing,
             },
             (TwoFactor::Sent(_), _) if !self.takes_sent_codes() => Factor::SentCodesRefused,
@@ -837,7 +953,7 @@ impl Directory {
                 Some(to) => Factor::Sent(to.clone()),
                 None => Factor::AddressMissing,
             },
-        }
+        })
     }
 
     /// The unit's word too.
@@ -855,8 +971,17 @@ impl Directory {
         &self,
         serial: TokenSerial,
         secrets: &Secrets,
-    ) -> Option<(Verifier, Usable)> {
+    ) -> Result<Option<(Verifier, Usable)>, Unread> {
         let entry = self.tokens.get(&serial)?;
+        Ok(entry.and_then(|entry| self.verifier_of(serial, entry, secrets)))
+    }
+
+    fn verifier_of(
+        &self,
+        serial: TokenSerial,
+        entry: &TokenEntry,
+        secrets: &Secrets,
+    ) -> Option<(Verifier, Usable)> {
         let seed =
             secrets.open_seed(serial, entry.seed_version, entry.seed.as_ref()?.as_bytes())?;
         let verifier = Verifier {
@@ -875,21 +1000,26 @@ impl Directory {
     }
 
     /// Whether what a login was decided on still stands: an administrator's change that was
-    /// acknowledged meanwhile must hold.
+    /// acknowledged meanwhile must hold. [`Self::facts`] knew all that it was decided on; on what is unread
+    /// nothing stands.
     pub(super) fn stands(&self, consume: &Consume, origin: &Origin) -> bool {
+        self.is_standing(consume, origin).unwrap_or(false)
+    }
+
+    fn is_standing(&self, consume: &Consume, origin: &Origin) -> Result<bool, Unread> {
         if let Some(verified) = consume.remote() {
-            let sources = self.sources(consume.person(), &origin.client);
-            return consume.spend() == Spend::Nothing && verified.holds(&sources);
+            let sources = self.sources(consume.person(), &origin.client)?;
+            return Ok(consume.spend() == Spend::Nothing && verified.holds(&sources));
         }
-        let Some(person) = self.person(consume.person()) else {
-            return false;
+        let Some(person) = self.person(consume.person())? else {
+            return Ok(false);
         };
         let is_shut_out = person.status == Switch::Disable || !self.first_stands(consume, person);
         if is_shut_out {
-            return false;
+            return Ok(false);
         }
         let at = consume.at();
-        match (consume.spend(), person.two_factor) {
+        Ok(match (consume.spend(), person.two_factor) {
             (Spend::Nothing, two_factor) => {
                 two_factor == TwoFactor::Disable && self.second_factor() == SecondFactor::Optional
             }
@@ -903,14 +1033,14 @@ impl Directory {
                             .phone()
                             .is_none_or(|phone| entry.phone.is(PhoneDigest::of(*phone)))
                 };
-                person.token == Some(token) && self.tokens.get(&token).is_some_and(is_good)
+                person.token == Some(token) && self.tokens.get(&token)?.is_some_and(is_good)
             }
             (Spend::Sent(channel), TwoFactor::Sent(set)) => {
                 channel == set && self.takes_sent_codes() && consume.sent_to() == person.sent_to()
             }
             (Spend::Recovery(_), two_factor) => two_factor == TwoFactor::Fortitoken,
             (Spend::Step { .. } | Spend::Push { .. } | Spend::Sent(_), _) => false,
-        }
+        })
     }
 
     /// Whether the first factor of a login is still one.
@@ -930,30 +1060,30 @@ impl Directory {
         !is_over && began
     }
 
-    /// Whether a token has this seed still.
+    /// Whether a token has this seed still; of one that is unread nobody knows.
     pub(super) fn has_seed(&self, serial: TokenSerial, seed: SeedVersion) -> bool {
-        self.tokens
-            .get(&serial)
-            .is_some_and(|entry| entry.has(seed))
+        let entry = self.tokens.get(&serial);
+        entry.is_ok_and(|entry| entry.is_some_and(|entry| entry.has(seed)))
     }
 
     /// The token of a person, whatever its state.
-    pub(super) fn token_of(&self, name: &CanonicalName) -> Option<TokenSerial> {
-        self.person(name)?.token
+    pub(super) fn token_of(&self, name: &CanonicalName) -> Result<Option<TokenSerial>, Unread> {
+        Ok(self.person(name)?.and_then(|person| person.token))
     }
 
     /// The highest step of a token that nothing may use again.
-    pub(super) fn spent(&self, serial: TokenSerial) -> Option<Spent> {
-        self.spent_of(self.tokens.get(&serial)?)
+    pub(super) fn spent(&self, serial: TokenSerial) -> Result<Option<Spent>, Unread> {
+        let entry = self.tokens.get(&serial)?;
+        Ok(entry.and_then(|entry| self.spent_of(entry)))
     }
 
     fn spent_of(&self, entry: &TokenEntry) -> Option<Spent> {
         later(entry.latest.get(), self.floor_of(entry))
     }
 
-    /// Whether a step comes after all that are spent; of a token that is not known none does.
+    /// Whether a step comes after all that are spent; of a token that is not known none does, nor of one that is unread.
     pub(super) fn is_fresh(&self, serial: TokenSerial, step: Step) -> bool {
-        let entry = self.tokens.get(&serial);
+        let entry = self.tokens.get(&serial).ok().flatten();
         entry.is_some_and(|entry| self.spent_of(entry).is_none_or(|spent| step > spent.step))
     }
 
@@ -979,7 +1109,9 @@ impl Directory {
     /// Takes over what an event spent. One that spends nothing new is in the row already, and what it
     /// taught may be the drift of an earlier seed; one from before the seed is nothing to it.
     pub(super) fn spend(&mut self, serial: TokenSerial, spent: Spent, drift: Drift) {
-        let place = self.tokens.place(&serial);
+        let Ok(place) = self.tokens.place(&serial) else {
+            return self.miss(serial, Missed::Spent(spent, drift));
+        };
         if let Some(place) = place
             && let Some(entry) = self.tokens.at_mut(place)
             && spent.by >= entry.seed_since
@@ -1004,11 +1136,13 @@ impl Directory {
 
     /// Holds a step whose code asked for the next one, as the event `by` says.
     pub(super) fn hold(&mut self, serial: TokenSerial, step: Step, by: i64) {
-        let is_of_seed = |entry: &TokenEntry| by >= entry.seed_since;
-        if !self.tokens.get(&serial).is_some_and(is_of_seed) {
+        let Ok(entry) = self.tokens.get(&serial) else {
+            return self.miss(serial, Missed::Held(step, by));
+        };
+        let Some(entry) = entry.filter(|entry| by >= entry.seed_since) else {
             return;
-        }
-        let spent = self.spent(serial).map(|spent| spent.step);
+        };
+        let spent = self.spent_of(entry).map(|spent| spent.step);
         let held = self.held.entry(serial).or_default();
         held.retain(|before| Some(*before) > spent && *before != step);
         if held.len() == HELD_MAX {
@@ -1018,8 +1152,9 @@ impl Directory {
     }
 
     /// What belongs into a token's row; `taken` is what was spent and is not learned yet.
+    /// Those who write rows wait until all are read.
     pub(super) fn progress(&self, serial: TokenSerial, taken: Option<Spent>) -> Option<Progress> {
-        let entry = self.tokens.get(&serial)?;
+        let entry = self.tokens.get(&serial).ok().flatten()?;
         Some(Progress {
             serial,
             spent: later(entry.latest.get(), taken)?,
@@ -1029,13 +1164,13 @@ impl Directory {
     }
 
     /// The clock difference learned so far.
-    pub(super) fn drift(&self, serial: TokenSerial) -> Option<Drift> {
-        Some(self.tokens.get(&serial)?.drift)
+    pub(super) fn drift(&self, serial: TokenSerial) -> Result<Option<Drift>, Unread> {
+        Ok(self.tokens.get(&serial)?.map(|entry| entry.drift))
     }
 
     pub(super) fn mark_dirty(&mut self, serials: impl IntoIterator<Item = TokenSerial>) {
         for serial in serials {
-            if let Some(place) = self.tokens.place(&serial) {
+            if let Ok(Some(place)) = self.tokens.place(&serial) {
                 self.dirty.put(place);
             }
         }
@@ -1089,6 +1224,54 @@ mod tests {
     fn a_million_entries_take_as_little_as_they_say() {
         assert_eq!(size_of::<(CanonicalName, PersonEntry)>(), 24 + 48);
         assert_eq!(size_of::<(TokenSerial, TokenEntry)>(), 16 + 120);
+    }
+
+    /// A token whose seed came with an event.
+    fn seeded(since: i64) -> TokenEntry {
+        TokenEntry {
+            seed: None,
+            seed_version: 2,
+            seed_since: since,
+            parameters: Parameters::default(),
+            usable: Usable::Always,
+            phone: Phone::NONE,
+            drift: Drift(0),
+            latest: None.into(),
+        }
+    }
+
+    #[test]
+    fn a_row_that_comes_after_the_events_says_what_it_says_before_them() {
+        let token = TokenSerial::mobile([1; 5]);
+        let events = [(90, 4), (91, 5), (20, 7), (22, 8), (21, 9)];
+        let spend = |directory: &mut Directory| {
+            for (step, by) in events {
+                let spent = Spent {
+                    step: Step(step),
+                    by,
+                };
+                directory.spend(token, spent, Drift(i32::try_from(by).unwrap()));
+            }
+            directory.hold(token, Step(25), 10);
+        };
+        // Of the seed in force are all of them, those from the third on, the last two, or none.
+        for (since, step) in [(0, Some(91)), (6, Some(22)), (8, Some(22)), (10, None)] {
+            let mut before = Directory::default();
+            before.put_token(token, seeded(since));
+            spend(&mut before);
+            let mut after = Directory::default();
+            spend(&mut after);
+            after.read_token(token, seeded(since));
+            for directory in [&mut before, &mut after] {
+                let spent = directory.spent(token).unwrap();
+                assert_eq!(spent.map(|spent| spent.step), step.map(Step), "{since}");
+                assert_eq!(directory.held.get(&token), Some(&vec![Step(25)]));
+            }
+            let drifts = [&before, &after].map(|it| it.drift(token).unwrap());
+            assert_eq!(drifts[0], drifts[1], "{since}");
+            assert_eq!(before.take_dirty(), after.take_dirty(), "{since}");
+            assert_eq!(before.reach(), after.reach(), "{since}");
+        }
     }
 
     #[test]

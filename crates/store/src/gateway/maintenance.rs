@@ -10,6 +10,7 @@ use ident::TokenSerial;
 use super::directory::Progress;
 use super::events::{Link, Tally};
 use super::head::Head;
+use super::loading::Whole;
 use super::memory::{self, CHECKPOINT, FLOOR, Memory, Standing};
 use super::outbox::{self, Lane};
 use super::queries::Never;
@@ -160,7 +161,7 @@ pub(super) struct Unwritten<'a> {
 }
 
 impl<'a> Unwritten<'a> {
-    pub(super) fn take(memory: &'a Memory) -> Self {
+    pub(super) fn take(memory: &'a Memory, _: Whole) -> Self {
         let serials = memory.write().take_dirty();
         Self { memory, serials }
     }

@@ -29,20 +29,21 @@ use zeroize::Zeroizing;
 
 use super::approvals::Approvals;
 use super::counters::Counters;
-use super::directory::{self, Directory, PersonEntry, Progress, Spent};
+use super::directory::{self, Directory, PersonEntry, Spent};
 use super::entries;
 use super::events::{Link, Recorded, Tally};
 use super::head::{Head, HeadFile};
+use super::loading::{self, Progress, Whole};
 use super::memberships::Group;
 use super::recovery;
 use super::references;
 use super::secrets::Secrets;
-use crate::engine::{FromRow, Hooks, Row, SqlError, SqliteTx, Tx, poll_ready};
+use crate::engine::{FromRow, Hooks, Row, SqlError, SqliteTx, Tx, Undecided, poll_ready};
 use crate::vals;
 
 /// Rows that are read at once when the memory is built: few statements, and a megabyte of what is read, which the
 /// allocator may keep.
-const PAGE: i64 = 1_000;
+pub(super) const PAGE: i64 = 1_000;
 
 /// How far the wall clock may go back without being distrusted: NTP corrects by less.
 const CLOCK_TOLERANCE: Span = Span::from_secs(5);
@@ -66,6 +67,8 @@ pub(super) struct Memory {
     reach: AtomicI64,
     /// The last event that memory has learned of, for those who wait for the next.
     learned: watch::Sender<i64>,
+    /// For those who wait for all people and tokens.
+    reading: watch::Sender<Progress>,
 }
 
 impl Memory {
@@ -82,6 +85,7 @@ impl Memory {
             latest: AtomicI64::new(found.map_or(0, |head| head.latest.micros())),
             reach: AtomicI64::new(found.map_or(0, |head| head.reach.micros())),
             learned: watch::Sender::new(0),
+            reading: watch::Sender::new(Progress::Reading),
         }
     }
 
@@ -118,7 +122,7 @@ impl Memory {
     }
 
     /// How far a token has come, with what the open transaction has taken of it.
-    pub(super) fn progress(&self, serial: TokenSerial) -> Option<Progress> {
+    pub(super) fn progress(&self, serial: TokenSerial) -> Option<directory::Progress> {
         let directory = self.read();
         let taken = self.reserved().get(&serial).copied();
         directory.progress(serial, taken)
@@ -145,6 +149,42 @@ impl Memory {
     /// The same, and how it goes on.
     pub(super) fn news(&self) -> watch::Receiver<i64> {
         self.learned.subscribe()
+    }
+
+    /// Waits until all people and tokens are here.
+    pub(super) async fn whole(&self) -> Result<Whole, Undecided> {
+        let mut reading = self.reading.subscribe();
+        let ended = |progress: &Progress| !matches!(progress, Progress::Reading);
+        match reading.wait_for(ended).await.as_deref() {
+            Ok(Progress::Failed(why)) => Err(why.clone()),
+            Ok(progress) => progress.whole().ok_or(Undecided::Stopped),
+            Err(_) => Err(Undecided::Stopped),
+        }
+    }
+
+    /// Whether they are, for who does not wait.
+    pub(super) fn is_whole(&self) -> Option<Whole> {
+        self.reading.borrow().whole()
+    }
+
+    /// All people and tokens have been read.
+    pub(super) fn complete(&self) {
+        let mut directory = self.write();
+        directory.complete();
+        raise(&self.reach, directory.reach());
+        drop(directory);
+        self.reading.send_replace(Progress::Whole);
+    }
+
+    /// What is left of them will not be read.
+    pub(super) fn gave_up(&self, why: &Undecided) {
+        self.reading.send_if_modified(|progress| {
+            let is_reading = matches!(progress, Progress::Reading);
+            if is_reading {
+                *progress = Progress::Failed(why.clone());
+            }
+            is_reading
+        });
     }
 
     /// Brings the head record onto the disk.
@@ -260,12 +300,33 @@ fn raise(moment: &AtomicI64, to: Timestamp) -> Timestamp {
     to.max(Timestamp::from_micros(before))
 }
 
-/// Builds the memory from the file, at the start and after a failed write.
-pub(super) struct Rebuild(pub(super) Arc<Memory>);
+/// Builds the memory from the file. At the start people and tokens come later; after a failed write, when logins are under
+/// way that memory has to know, they are read before anything else is answered.
+pub(super) struct Rebuild {
+    memory: Arc<Memory>,
+    extent: Extent,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    WithoutPeople,
+    Everything,
+}
+
+impl Rebuild {
+    pub(super) fn of(memory: Arc<Memory>) -> Self {
+        Self {
+            memory,
+            extent: Extent::WithoutPeople,
+        }
+    }
+}
 
 impl Hooks for Rebuild {
     fn rebuild(&mut self, tx: &mut SqliteTx<'_>) -> Result<(), SqlError> {
-        poll_ready(self.0.rebuild(tx))
+        poll_ready(self.memory.rebuild(tx, self.extent))?;
+        self.extent = Extent::Everything;
+        Ok(())
     }
 
     fn synced(&self) {
@@ -274,18 +335,11 @@ impl Hooks for Rebuild {
 }
 
 impl Memory {
-    async fn rebuild<T: Tx>(&self, tx: &mut T) -> Result<(), SqlError> {
+    async fn rebuild<T: Tx>(&self, tx: &mut T, extent: Extent) -> Result<(), SqlError> {
         let mut directory = Directory::default();
-        let sizes: Option<(i64, i64)> = tx
-            .row(
-                "SELECT (SELECT count(*) FROM person), (SELECT count(*) FROM token)",
-                &[],
-            )
-            .await?;
-        let (people, tokens) = sizes.unwrap_or_default();
-        directory.reserve(people, tokens);
-        load_people(tx, &mut directory).await?;
-        load_tokens(tx, &mut directory).await?;
+        if extent == Extent::Everything {
+            loading::read_all(tx, &mut directory).await?;
+        }
         self.load_config(tx, &mut directory).await?;
         directory.set_floor(mark(tx, FLOOR).await?.map(Timestamp::from_micros));
         let (last, latest) = replay(tx, &mut directory).await?;
@@ -298,6 +352,9 @@ impl Memory {
         *self.unsynced() = None;
         self.reseeding().clear();
         self.learned.send_replace(last.id);
+        if extent == Extent::Everything {
+            self.reading.send_replace(Progress::Whole);
+        }
         Ok(())
     }
 
@@ -363,30 +420,6 @@ impl Memory {
         directory.set_authenticating(authenticating(tx).await?);
         Ok(())
     }
-}
-
-async fn load_people<T: Tx>(tx: &mut T, directory: &mut Directory) -> Result<(), SqlError> {
-    let mut next = Some(i64::MIN);
-    while let Some(place) = next {
-        let page = directory::people_after(tx, place, PAGE).await?;
-        next = page.next;
-        for row in page.rows {
-            directory.put_person(row.name, row.entry);
-        }
-    }
-    Ok(())
-}
-
-async fn load_tokens<T: Tx>(tx: &mut T, directory: &mut Directory) -> Result<(), SqlError> {
-    let mut next = Some(i64::MIN);
-    while let Some(place) = next {
-        let page = directory::tokens_after(tx, place, PAGE).await?;
-        next = page.next;
-        for row in page.rows {
-            directory.put_token(row.serial, row.entry);
-        }
-    }
-    Ok(())
 }
 
 /// The administrators.

@@ -15,6 +15,7 @@ mod events;
 mod former;
 mod head;
 mod known;
+mod loading;
 mod log;
 mod maintenance;
 mod memberships;
@@ -74,6 +75,7 @@ pub use administer::Done;
 pub use consume::{Decision, Granted, Outcome, Refused};
 pub use directory::Welcome;
 pub use events::{LOOKED_AT, Recorded};
+pub use loading::Rest;
 pub use log::{LogBounds, Verified};
 pub use moves::Leaving;
 pub use outbox::{Lane, Waiting};
@@ -83,13 +85,14 @@ pub use retention::Removed;
 pub use sent::SentRequest;
 pub use transfers::{Holder, Phones, SeedToProvision, Told};
 
-use crate::engine::{Database, Failure, Health, OpenError, Undecided};
+use crate::engine::{Database, Failure, Health, OpenError, SqlError, Undecided};
 use crate::sealing::{RootKey, SealError};
 use administer::Administer;
 use consume::ConsumeJob;
-use directory::Directory;
+use directory::{Directory, Unread};
 use events::{Link, Tally};
 use head::HeadFile;
+use loading::Find;
 use maintenance::{Forget, Learn, Postpone, RaiseFloor, Record, Stand, Unwritten};
 use memory::{Memory, Rebuild, Standing};
 use people::{Changed, RehashPassword, RenewPassword};
@@ -116,6 +119,14 @@ pub enum StoreError {
     /// Reading it.
     #[error(transparent)]
     Undecided(#[from] Undecided),
+    /// Reading the rows of people and tokens.
+    #[error("{}: {source}", path.display())]
+    Row {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Arc<SqlError>,
+    },
 }
 
 /// Where the store lies and what is to be trusted.
@@ -149,6 +160,17 @@ pub struct ClockSteppedBack {
     pub latest: Timestamp,
 }
 
+/// There are no facts to decide a login on.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NoFacts {
+    /// Nobody knows when it is.
+    #[error(transparent)]
+    Clock(#[from] ClockSteppedBack),
+    /// They could not be read.
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+}
+
 /// How a checked password ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PasswordOutcome {
@@ -167,18 +189,30 @@ pub struct GatewayStore {
 }
 
 impl GatewayStore {
-    /// Opens or creates the store and builds its memory.
+    /// Opens or creates the store and builds its memory. Blocks until all people and tokens are in it.
     pub async fn open(
         location: &Location,
         root: &RootKey,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
+        let (store, rest) = Self::begin(location, root, now).await?;
+        rest.read()?;
+        Ok(store)
+    }
+
+    /// As [`open`](Self::open), for whoever reads the rest beside: logins are decided from now on, each of somebody who is
+    /// not in memory yet after one read, and all else waits.
+    pub async fn begin(
+        location: &Location,
+        root: &RootKey,
+        now: Timestamp,
+    ) -> Result<(Self, Rest), StoreError> {
         let (head_file, head) = open_head(&location.head)?;
         let memory = Arc::new(Memory::new(Secrets::new(root)?, head_file, head));
         let database = Database::open(
             &location.database,
             schema::MIGRATIONS,
-            Rebuild(Arc::clone(&memory)),
+            Rebuild::of(Arc::clone(&memory)),
         )?;
         let store = Self {
             database,
@@ -186,8 +220,13 @@ impl GatewayStore {
             checkpointing: tokio::sync::Mutex::default(),
         };
         store.check_key().await?;
-        store.stand(head, location.clock, now).await?;
-        Ok(store)
+        let rest = Rest {
+            memory: Arc::clone(&store.memory),
+            reads: store.database.reads(),
+            path: location.database.clone(),
+        };
+        store.stand(head, location.clock, now, &rest).await?;
+        Ok((store, rest))
     }
 
     async fn check_key(&self) -> Result<(), StoreError> {
@@ -205,8 +244,13 @@ impl GatewayStore {
         head: Option<head::Head>,
         clock: ClockTrust,
         now: Timestamp,
-    ) -> Result<(), Undecided> {
+        rest: &Rest,
+    ) -> Result<(), StoreError> {
         let standing = self.read(Stand { head }).await?;
+        if standing != Standing::Whole {
+            // Any token may have been used later than all that the record knows of.
+            rest.read()?;
+        }
         let horizon = self.memory.horizon(now);
         let (cause, floor) = match (standing, clock, self.memory.clock_stepped_back(now)) {
             (Standing::WentBack, _, _) => (
@@ -252,7 +296,23 @@ impl GatewayStore {
                 memory.committed(*link, now);
             })
             .await;
-        raised.map(drop).map_err(undecided)
+        raised.map(drop).map_err(undecided)?;
+        Ok(())
+    }
+
+    /// What memory says, once it knows all that the question is about. Blocks for a read where that is not in memory yet.
+    fn known<R>(&self, question: impl Fn(&Directory) -> Result<R, Unread>) -> Result<R, Undecided> {
+        loop {
+            let unread = match question(&self.memory.read()) {
+                Ok(answer) => return Ok(answer),
+                Err(unread) => unread,
+            };
+            let found = self.database.read_blocking(Find { unread });
+            // What has no row and cannot be kept in mind is as unknown as before.
+            if !self.memory.write().take_found(found.map_err(undecided)?) {
+                return Err(Undecided::Busy);
+            }
+        }
     }
 
     /// All that the decision about one login reads, at one moment.
@@ -261,14 +321,13 @@ impl GatewayStore {
         name: CanonicalName,
         position: CodePosition,
         now: Timestamp,
-    ) -> Result<Facts, ClockSteppedBack> {
-        match self.memory.clock_stepped_back(now) {
-            Some(latest) => Err(ClockSteppedBack { latest }),
-            None => Ok(self
-                .memory
-                .read()
-                .facts(name, position, &self.memory.secrets, now)),
+    ) -> Result<Facts, NoFacts> {
+        if let Some(latest) = self.memory.clock_stepped_back(now) {
+            return Err(ClockSteppedBack { latest }.into());
         }
+        let secrets = &self.memory.secrets;
+        let facts = self.known(|directory| directory.facts(&name, position, secrets, now))?;
+        Ok(Facts { name, ..facts })
     }
 
     /// What it takes to check a password now: [`Self::password_hash`] says with which hash.
@@ -288,7 +347,8 @@ impl GatewayStore {
         }
     }
 
-    /// The password itself, where one is kept beside this hash of a person's for methods that need it.
+    /// The password itself, where one is kept beside this hash of a person's for methods that need it. The hash is of
+    /// [`Self::facts`].
     pub fn kept_password(&self, name: &CanonicalName, digest: HashDigest) -> Option<Opened> {
         let directory = self.memory.read();
         directory.kept_password(name, digest, &self.memory.secrets)
@@ -296,8 +356,8 @@ impl GatewayStore {
 
     /// The servers whose word lets somebody without a record in through a client; none for a name that has
     /// one.
-    pub fn sources(&self, name: &CanonicalName, client: &str) -> Vec<Source> {
-        self.memory.read().sources(name, client)
+    pub fn sources(&self, name: &CanonicalName, client: &str) -> Result<Vec<Source>, Undecided> {
+        self.known(|directory| directory.sources(name, client))
     }
 
     /// A server with all groups of which it is a member; nothing if it is one of none.
@@ -317,8 +377,8 @@ impl GatewayStore {
     }
 
     /// Whether there is a record of this name.
-    pub fn has_record(&self, name: &CanonicalName) -> bool {
-        self.memory.read().has_record(name)
+    pub fn has_record(&self, name: &CanonicalName) -> Result<bool, Undecided> {
+        self.known(|directory| directory.has_record(name))
     }
 
     /// Counts a password attempt before it is evaluated, or says why none is and until when.
@@ -465,9 +525,11 @@ impl GatewayStore {
     ) -> Result<Done, Failure<AdminError>> {
         let settles = settles.into_iter().collect();
         let prepared = self.prepared(&operation, &entropy).await?;
+        let whole = self.memory.whole().await?;
         let memory = Arc::clone(&self.memory);
         let work = Administer {
             memory: Arc::clone(&self.memory),
+            _whole: whole,
             operation,
             entropy,
             prepared,
@@ -593,12 +655,19 @@ impl GatewayStore {
     }
 
     /// Has another hash of a password take the place of the one that was right; nobody waits for it. Where it
-    /// fails, the next login does the same.
+    /// fails, or comes before all people are in memory, the next login does the same.
     pub fn rehash_password(&self, rehash: Rehash, now: Timestamp) {
+        let Some(whole) = self.memory.is_whole() else {
+            return;
+        };
         let memory = Arc::clone(&self.memory);
         let learnt = rehash.clone();
         let posted = self.database.post(
-            RehashPassword { rehash, now },
+            RehashPassword {
+                _whole: whole,
+                rehash,
+                now,
+            },
             move |changed: &Option<Changed>| {
                 if let Some((_, entry, link)) = changed {
                     memory.write().rehash_person(learnt, entry.clone(), now);
@@ -617,6 +686,7 @@ impl GatewayStore {
         let (memory, now) = (Arc::clone(&self.memory), event.at);
         let work = RenewPassword {
             memory: Arc::clone(&self.memory),
+            _whole: self.memory.whole().await?,
             renewed,
             event,
         };
@@ -683,19 +753,18 @@ impl GatewayStore {
     }
 
     /// What checks the codes of a token, for a resynchronisation.
-    pub fn verifier(&self, serial: TokenSerial) -> Option<Verifier> {
-        let directory = self.memory.read();
-        directory
-            .verifier(serial, &self.memory.secrets)
-            .map(|(verifier, _)| verifier)
+    pub fn verifier(&self, serial: TokenSerial) -> Result<Option<Verifier>, Undecided> {
+        let secrets = &self.memory.secrets;
+        let verifier = self.known(|directory| directory.verifier(serial, secrets))?;
+        Ok(verifier.map(|(verifier, _)| verifier))
     }
 
     /// What checks the codes of a person's token, for an explanation.
-    pub fn verifier_of(&self, name: &CanonicalName) -> Option<Verifier> {
-        let directory = self.memory.read();
-        let serial = directory.token_of(name)?;
-        let verifier = directory.verifier(serial, &self.memory.secrets);
-        verifier.map(|(verifier, _)| verifier)
+    pub fn verifier_of(&self, name: &CanonicalName) -> Result<Option<Verifier>, Undecided> {
+        match self.token_of(name)? {
+            Some(serial) => self.verifier(serial),
+            None => Ok(None),
+        }
     }
 
     /// The login that spent this very step, if it is still known.
@@ -704,11 +773,8 @@ impl GatewayStore {
         serial: TokenSerial,
         step: Step,
     ) -> Result<Option<FirstUse>, Undecided> {
-        let spent = self
-            .memory
-            .read()
-            .spent(serial)
-            .filter(|spent| spent.step == step);
+        let spent = self.known(|directory| directory.spent(serial))?;
+        let spent = spent.filter(|spent| spent.step == step);
         let Some(spent) = spent else { return Ok(None) };
         self.read(log::FirstUseOf {
             token: serial,
@@ -718,13 +784,14 @@ impl GatewayStore {
     }
 
     /// The clock difference that a token has shown so far.
-    pub fn drift(&self, serial: TokenSerial) -> Option<Drift> {
-        self.memory.read().drift(serial)
+    pub fn drift(&self, serial: TokenSerial) -> Result<Option<Drift>, Undecided> {
+        self.known(|directory| directory.drift(serial))
     }
 
-    /// Users and tokens in memory.
-    pub fn sizes(&self) -> (usize, usize) {
-        self.memory.read().sizes()
+    /// Users and tokens in memory, once all are.
+    pub async fn sizes(&self) -> Result<(usize, usize), Undecided> {
+        self.memory.whole().await?;
+        Ok(self.memory.read().sizes())
     }
 
     /// Whether writes get through.
@@ -749,10 +816,11 @@ impl GatewayStore {
         after: &str,
         limit: i64,
     ) -> Result<Vec<Token>, Undecided> {
+        self.memory.whole().await?;
         let mut page = self.configured_tokens_after(vdom, after, limit).await?;
         let directory = self.memory.read();
         for token in &mut page {
-            learn_drift(&directory, token);
+            learn_drift(directory.drift(token.serial).ok().flatten(), token);
         }
         Ok(page)
     }
@@ -780,7 +848,7 @@ impl GatewayStore {
         let memory = Arc::clone(&self.memory);
         let mut owned = self.read(queries::OneToken { memory, serial }).await?;
         if let Some(owned) = &mut owned {
-            learn_drift(&self.memory.read(), &mut owned.token);
+            learn_drift(self.drift(serial)?, &mut owned.token);
         }
         Ok(owned)
     }
@@ -917,8 +985,8 @@ impl GatewayStore {
     }
 
     /// The token of a person.
-    pub fn token_of(&self, name: &CanonicalName) -> Option<TokenSerial> {
-        self.memory.read().token_of(name)
+    pub fn token_of(&self, name: &CanonicalName) -> Result<Option<TokenSerial>, Undecided> {
+        self.known(|directory| directory.token_of(name))
     }
 
     /// The next `limit` tokens after the serial `after` whose code may be taken by another phone at any time.
@@ -1072,6 +1140,8 @@ impl GatewayStore {
     /// Brings the rows of tokens up to what memory knows, and moves the checkpoint. A caller that
     /// stops waiting leaves the rest to the next call.
     pub async fn checkpoint(&self) -> Result<(), Undecided> {
+        // Tokens that are not read yet may be behind what events say, and none of those is marked.
+        let whole = self.memory.whole().await?;
         // The mark must not pass a token that another call has taken and not yet written.
         let mut mark = self.checkpointing.lock().await;
         // Taken first: memory has learned of every event up to this one.
@@ -1079,7 +1149,7 @@ impl GatewayStore {
         if learned == *mark {
             return Ok(());
         }
-        let mut unwritten = Unwritten::take(&self.memory);
+        let mut unwritten = Unwritten::take(&self.memory, whole);
         while !unwritten.is_empty() {
             let rows = unwritten.chunk();
             self.database
@@ -1142,8 +1212,8 @@ fn open_head(path: &Path) -> Result<(HeadFile, Option<head::Head>), StoreError> 
 }
 
 /// Memory learns with every login, the row at the next checkpoint.
-fn learn_drift(directory: &Directory, token: &mut Token) {
-    if let Some(drift) = directory.drift(token.serial) {
+fn learn_drift(learned: Option<Drift>, token: &mut Token) {
+    if let Some(drift) = learned {
         token.drift = drift;
     }
 }

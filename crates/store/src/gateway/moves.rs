@@ -10,6 +10,7 @@ use domain::vdom::Vdom;
 use ident::{LicenceSerial, ProductSerial};
 
 use super::GatewayStore;
+use super::loading::Whole;
 use super::memory::Memory;
 use super::queries::{GivenFile, LastGiven};
 use super::tokens;
@@ -91,6 +92,7 @@ pub struct Leaving {
 
 struct OnPhones {
     memory: Arc<Memory>,
+    _whole: Whole,
     vdom: Vdom,
     licence: LicenceSerial,
 }
@@ -107,6 +109,7 @@ impl Work for OnPhones {
             let serial = row.serial;
             let Owned { token, owner } = row.open(secrets)?;
             let verifier = self.memory.read().verifier(serial, secrets);
+            let verifier = verifier.map_err(|_| SqlError::Waited)?;
             let (Stage::Provisioned(phone) | Stage::Withheld(phone)) = token.stage else {
                 continue;
             };
@@ -133,6 +136,7 @@ impl GatewayStore {
         let memory = Arc::clone(&self.memory);
         self.read(OnPhones {
             memory,
+            _whole: self.memory.whole().await?,
             vdom,
             licence,
         })

@@ -20,6 +20,7 @@ use super::directory::PersonEntry;
 use super::entries;
 use super::events::Link;
 use super::former;
+use super::loading::Whole;
 use super::memory::{self, Memory};
 use super::queries::Never;
 use super::recovery;
@@ -305,6 +306,7 @@ pub(super) async fn people_after<T: Tx>(
 /// The hash of a password that was right gives way to one of this unit, unless somebody set another meanwhile. A
 /// password that is kept itself is bound to its hash, and was hashed here.
 pub(super) struct RehashPassword {
+    pub(super) _whole: Whole,
     pub(super) rehash: Rehash,
     pub(super) now: Timestamp,
 }
@@ -358,6 +360,7 @@ async fn changed<T: Tx>(tx: &mut T, user: &User, event: &Event) -> Result<Change
 /// another by now. It was hashed and judged before: the writer computes nothing.
 pub(super) struct RenewPassword {
     pub(super) memory: Arc<Memory>,
+    pub(super) _whole: Whole,
     pub(super) renewed: Renewed,
     pub(super) event: Event,
 }
@@ -369,6 +372,7 @@ impl Work for RenewPassword {
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Never>> {
         let Self {
             memory,
+            _whole,
             renewed,
             event,
         } = self;

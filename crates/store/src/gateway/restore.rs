@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::GatewayStore;
 use super::administer::{self, Done, Standing, Touched};
+use super::loading::Whole;
 use super::memory::Memory;
 use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 
@@ -23,6 +24,7 @@ pub enum Extent {
 
 struct TakeIn {
     memory: Arc<Memory>,
+    _whole: Whole,
     restore: Restore,
     extent: Extent,
     by: Authority,
@@ -37,6 +39,7 @@ impl Work for TakeIn {
     async fn run<T: Tx>(self, tx: &mut T) -> Result<(Done, Report), Failure<Box<Report>>> {
         let Self {
             memory,
+            _whole,
             restore,
             extent,
             by,
@@ -76,6 +79,7 @@ impl GatewayStore {
         let memory = Arc::clone(&self.memory);
         let work = TakeIn {
             memory: Arc::clone(&self.memory),
+            _whole: self.memory.whole().await?,
             restore,
             extent,
             by,

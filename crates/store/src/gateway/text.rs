@@ -15,28 +15,33 @@ use zeroize::Zeroizing;
 use super::GatewayStore;
 use super::secrets::Secrets;
 use crate::backup_key::BackupKey;
+use crate::engine::Undecided;
 use crate::sealing::{Aad, Sealed, Sealer};
 
 impl GatewayStore {
     /// An entry with its secrets as configuration text has them: this installation opens them, or with
     /// `backup` whoever knows that key.
-    pub fn as_text(&self, object: Object, backup: Option<&BackupKey>) -> Object {
+    pub fn as_text(&self, object: Object, backup: Option<&BackupKey>) -> Result<Object, Undecided> {
         let secrets = &self.memory.secrets;
         if object.table != &FORTITOKEN {
-            return secrets.shown(object, backup);
+            return Ok(secrets.shown(object, backup));
         }
         let place = object.place();
         let serial = TokenSerial::parse(&object.key).ok();
+        let verifier = match serial {
+            Some(serial) => self.verifier(serial)?,
+            None => None,
+        };
         let seed = serial.and_then(|serial| match (serial.kind(), backup) {
-            (TokenKind::Hardware, _) => secrets.shown_seed(&place, self.verifier(serial)?, backup),
+            (TokenKind::Hardware, _) => secrets.shown_seed(&place, verifier?, backup),
             // What opens on this unit alone is of no use: here the token has its seed.
             (TokenKind::Mobile, None) => None,
             (TokenKind::Mobile, Some(_)) => {
-                let text = conveyed(&object, self.verifier(serial)?)?.render();
+                let text = conveyed(&object, verifier?)?.render();
                 secrets.sealed_text(&place, SEED, text.as_bytes(), backup)
             }
         });
-        object.with_sealed("seed", seed)
+        Ok(object.with_sealed("seed", seed))
     }
 
     /// The entries of a configuration text with their secrets understood.

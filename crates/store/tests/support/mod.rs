@@ -370,7 +370,7 @@ pub(crate) async fn resync(
     codes: (&str, &str),
     now: Timestamp,
 ) -> Option<Outcome> {
-    let verifier = store.verifier(token).unwrap();
+    let verifier = store.verifier(token).unwrap().unwrap();
     let found = Resync::find(&verifier, codes.0, codes.1, now).ok()?;
     Some(consume(store, resync_of(found, now)).await)
 }

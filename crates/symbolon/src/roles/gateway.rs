@@ -102,6 +102,10 @@ pub(crate) async fn run(args: GatewayArgs) -> Result<ExitCode> {
     let ending = tokio::select! {
         () = signals.received() => Ending::Shutdown,
         ending = gateway.ended() => ending,
+        error = gateway.failed() => {
+            gateway.stop().await;
+            return Err(error).context("the gateway ends");
+        }
     };
     gateway.stop().await;
     ending::carry_out(&args.home.data, ending, clock::now())

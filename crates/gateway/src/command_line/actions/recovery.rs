@@ -31,7 +31,7 @@ impl Executor {
     }
 
     fn list_recovery(&self, person: &CanonicalName) -> Result<String, Failure<AdminError>> {
-        if !self.store.has_record(person) {
+        if !self.store.has_record(person)? {
             return Err(Failure::Refused(AdminError::NotFound {
                 table: &LOCAL,
                 key: person.bare().into(),

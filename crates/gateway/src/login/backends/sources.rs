@@ -1,8 +1,10 @@
 //! Servers that may know somebody without a record, asked one after the other.
 
+use std::cell::OnceCell;
 use std::time::Instant;
 
 use domain::backend::BackendName;
+use domain::name::CanonicalName;
 use domain::password::Presented;
 use domain::reason::Reason;
 use domain::remote::{RemoteCheck, RemoteVerified, Source, Told};
@@ -87,7 +89,18 @@ impl Heard {
         let by = format!("{name}, {}", by(&server, took));
         let (tells, reason, words) = match said {
             Said::Right(told) => {
-                match check.confirmed(source, &told, |name| store.has_record(name)) {
+                let unknown = OnceCell::new();
+                let has_record = |name: &CanonicalName| {
+                    store.has_record(name).unwrap_or_else(|why| {
+                        unknown.get_or_init(|| why);
+                        true
+                    })
+                };
+                let confirmed = check.confirmed(source, &told, has_record);
+                if let Some(why) = unknown.get() {
+                    return Some(CheckedSources::Undecided(format!("{by}: {why}")));
+                }
+                match confirmed {
                     Ok(verified) => return Some(self.vouched(verified, &by, name, store)),
                     Err(reason) => (Tells::Right, reason, in_none(&told)),
                 }

@@ -12,8 +12,8 @@ use super::super::contacts;
 use super::super::people::{password_from, switch};
 use super::super::tokens::{parameters, status, usable};
 use super::{
-    Legacy, Login, PersonEntry, PhoneDigest, Sealed, Second, Seldom, Spent, TokenEntry, sent_to,
-    step_from,
+    Legacy, Login, PersonEntry, PhoneDigest, Sealed, Second, Seldom, Spent, TokenEntry, Unread,
+    sent_to, step_from,
 };
 use crate::engine::{FromRow, Row, SqlError, Tx};
 use crate::vals;
@@ -43,8 +43,8 @@ macro_rules! select_tokens {
 
 /// A row of `person`.
 pub(in super::super) struct PersonColumns {
-    pub(in super::super) name: CanonicalName,
-    pub(in super::super) entry: PersonEntry,
+    pub(super) name: CanonicalName,
+    pub(super) entry: PersonEntry,
     place: i64,
 }
 
@@ -88,8 +88,8 @@ impl FromRow for PersonColumns {
 
 /// A row of `token`, its seed still sealed.
 pub(in super::super) struct TokenColumns {
-    pub(in super::super) serial: TokenSerial,
-    pub(in super::super) entry: TokenEntry,
+    pub(super) serial: TokenSerial,
+    pub(super) entry: TokenEntry,
     place: i64,
 }
 
@@ -157,4 +157,41 @@ pub(in super::super) async fn tokens_after<T: Tx>(
     let sql = select_tokens!("WHERE rowid > $1 ORDER BY rowid LIMIT $2");
     let rows = tx.rows(sql, &vals![place, limit]).await?;
     Ok(Page::of(rows, |row: &TokenColumns| row.place))
+}
+
+/// What there is of somebody or of a token that was looked for, each with its row if it has one.
+#[derive(Default)]
+pub(in super::super) struct Found {
+    pub(super) person: Option<(CanonicalName, Option<PersonEntry>)>,
+    pub(super) token: Option<(TokenSerial, Option<TokenEntry>)>,
+}
+
+/// Looks for what is unread; with somebody comes the token.
+pub(in super::super) async fn find<T: Tx>(tx: &mut T, unread: Unread) -> Result<Found, SqlError> {
+    match unread {
+        Unread::Person(name) => {
+            let sql = select_people!("WHERE canonical = $1");
+            let row: Option<PersonColumns> = tx.row(sql, &vals![name.as_str()]).await?;
+            let entry = row.map(|row| row.entry);
+            let token = match entry.as_ref().and_then(|entry| entry.token) {
+                Some(serial) => Some(find_token(tx, serial).await?),
+                None => None,
+            };
+            let person = Some((name, entry));
+            Ok(Found { person, token })
+        }
+        Unread::Token(serial) => Ok(Found {
+            person: None,
+            token: Some(find_token(tx, serial).await?),
+        }),
+    }
+}
+
+async fn find_token<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+) -> Result<(TokenSerial, Option<TokenEntry>), SqlError> {
+    let sql = select_tokens!("WHERE serial = $1");
+    let row: Option<TokenColumns> = tx.row(sql, &vals![serial.as_str()]).await?;
+    Ok((serial, row.map(|row| row.entry)))
 }
