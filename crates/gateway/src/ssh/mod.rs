@@ -141,7 +141,13 @@ pub(crate) async fn first_port(store: &GatewayStore) -> Result<(), String> {
     if !administrators.map_err(|why| why.to_string())?.is_empty() {
         return Ok(());
     }
-    let port = Value::Text(FIRST_PORT.to_string().into());
+    let port = FIRST_PORT.to_string();
+    let global = store.object(Place::of_unit(&GLOBAL)).await;
+    let global = global.map_err(|why| why.to_string())?;
+    if global.is_some_and(|global| global.text("admin-ssh-port") == port) {
+        return Ok(());
+    }
+    let port = Value::Text(port.into());
     let edits = GLOBAL
         .field("admin-ssh-port")
         .map(|field| Edit::Set(field, port));

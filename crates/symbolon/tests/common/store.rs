@@ -27,7 +27,10 @@ pub(crate) fn seed_of(home: &Home, token: &str) -> String {
     let store = runtime
         .block_on(GatewayStore::open(&location, &root, now))
         .unwrap();
-    let verifier = store.verifier(TokenSerial::parse(token).unwrap()).unwrap().unwrap();
+    let verifier = store
+        .verifier(TokenSerial::parse(token).unwrap())
+        .unwrap()
+        .unwrap();
     let seed = verifier.seed.to_hex().to_lowercase();
     store.shutdown();
     seed
