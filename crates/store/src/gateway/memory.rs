@@ -330,7 +330,7 @@ impl Hooks for Rebuild {
     }
 
     fn synced(&self) {
-        self.0.synced();
+        self.memory.synced();
     }
 }
 

@@ -229,6 +229,8 @@ fn measure(args: &LoginArgs, tokens: u32) -> Result<Vec<Row>> {
         "tokens   {tokens}, made in {:.1} s",
         began.elapsed().as_secs_f64()
     );
+    // The first start of all writes down what interfaces the machine has; no other does.
+    ServerProcess::start(&arguments(directory.path()))?.stop()?;
     let starting = |start: u32| users.right(people.starting.start + start, users.first_step());
     let (server, orderly) = restart::start(directory.path(), || starting(0))?;
     println!("start    {orderly}");
