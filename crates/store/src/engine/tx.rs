@@ -172,6 +172,18 @@ pub enum Val<'a> {
     Null,
 }
 
+impl Val<'_> {
+    /// The same as a column holds it.
+    pub fn column(&self) -> Column<'_> {
+        match self {
+            Self::Int(value) => Column::Int(*value),
+            Self::Text(value) => Column::Text(value),
+            Self::Blob(value) => Column::Blob(value),
+            Self::Null => Column::Null,
+        }
+    }
+}
+
 /// The parameters of a statement: `vals![name, 3, None::<i64>]`.
 #[macro_export]
 macro_rules! vals {
@@ -321,7 +333,8 @@ impl<'r> Row<'r> {
         }
     }
 
-    fn column(&self, column: usize) -> Result<Column<'r>, SqlError> {
+    /// What `column` holds, without a copy.
+    pub fn column(&self, column: usize) -> Result<Column<'r>, SqlError> {
         use rusqlite::types::ValueRef;
         let value = self
             .row

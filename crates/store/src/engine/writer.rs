@@ -159,9 +159,12 @@ impl Shared {
         }
     }
 
-    fn count(&self, jobs: usize) {
+    fn count(&self, jobs: usize, synced: Synced) {
         self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
         self.commits.fetch_add(1, Ordering::Relaxed);
+        if synced == Synced::Yes {
+            self.count_sync();
+        }
     }
 
     fn count_sync(&self) {
@@ -235,15 +238,13 @@ impl Writer {
     fn sync(&self, open: &mut Open) -> Result<(), Broken> {
         let synced = open.sync();
         match &synced {
-            Ok(()) => self.synced(),
+            Ok(()) => {
+                self.shared.count_sync();
+                self.hooks.synced();
+            }
             Err(Broken(reason)) => self.fail(reason),
         }
         synced
-    }
-
-    fn synced(&self) {
-        self.shared.count_sync();
-        self.hooks.synced();
     }
 
     /// One transaction. Whatever its end is, every job of it learns it.
@@ -263,7 +264,7 @@ impl Writer {
             }
         };
         match &outcome {
-            Ok(_) => self.shared.count(ran.len()),
+            Ok(synced) => self.shared.count(ran.len(), *synced),
             Err(Broken(reason)) => self.fail(reason),
         }
         for Ran { job, verdict } in ran {
@@ -273,7 +274,7 @@ impl Writer {
             });
         }
         if outcome? == Synced::Yes {
-            self.synced();
+            self.hooks.synced();
         }
         open.write_back.committed(&open.connection);
         Ok(())
