@@ -3,14 +3,16 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use domain::audit::Event;
 
-use crate::engine::{SqlError, Tx, Val};
+use crate::engine::{Column, SqlError, Tx, Val};
 use crate::vals;
 
 mod columns;
 mod fields;
+mod replayed;
 
 use columns::Columns;
 pub(super) use columns::{ACCEPTED, step_from, step_value};
+pub(super) use replayed::replayed_after;
 
 /// Octets of a link of the chain.
 pub(super) const HASH_LEN: usize = 32;
@@ -166,30 +168,43 @@ impl Batch {
     }
 }
 
-/// SHA-256 over the hash before, the number and every value with its type and length. An empty virtual
-/// domain is left out: the chain is as it was before there was that column.
+/// SHA-256 over the hash before, the number and every value with its type and length.
 fn chained(before: &Link, id: i64, values: &[Val<'_>]) -> [u8; HASH_LEN] {
-    let values = if let [known @ .., Val::Null] = values {
-        known
-    } else {
-        values
-    };
+    let mut octets = preimage(id, values.iter().map(Val::column));
+    hash_after(before, &mut octets)
+}
+
+/// What is hashed, with room for the hash before. An empty virtual domain, the last value, is left out: the chain is as it
+/// was before there was that column.
+fn preimage<'v>(id: i64, values: impl IntoIterator<Item = Column<'v>>) -> Vec<u8> {
     let mut octets = Vec::with_capacity(USUAL_LEN);
-    octets.extend(before.hash);
+    octets.extend([0; HASH_LEN]);
     octets.extend(id.to_be_bytes());
+    let mut last = None;
     for value in values {
         match value {
-            Val::Null => octets.push(b'n'),
-            Val::Int(number) => {
+            Column::Null => octets.push(b'n'),
+            Column::Int(number) => {
                 octets.push(b'i');
                 octets.extend(number.to_be_bytes());
             }
-            Val::Text(text) => push_sized(&mut octets, b't', text.as_bytes()),
-            Val::Blob(blob) => push_sized(&mut octets, b'b', blob),
+            Column::Text(text) => push_sized(&mut octets, b't', text.as_bytes()),
+            Column::Blob(blob) => push_sized(&mut octets, b'b', blob),
         }
+        last = Some(value);
+    }
+    if last == Some(Column::Null) {
+        octets.pop();
+    }
+    octets
+}
+
+fn hash_after(before: &Link, preimage: &mut [u8]) -> [u8; HASH_LEN] {
+    if let Some(place) = preimage.first_chunk_mut() {
+        *place = before.hash;
     }
     let mut hash = [0; HASH_LEN];
-    hash.copy_from_slice(digest(&SHA256, &octets).as_ref());
+    hash.copy_from_slice(digest(&SHA256, preimage).as_ref());
     hash
 }
 

@@ -10,7 +10,6 @@ use domain::audit::{Event, What};
 use domain::backend::{Backend, Kind};
 use domain::client::{Client, Secret};
 use domain::interface::AllowAccess;
-use domain::login::Spend;
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
 use domain::remote::GroupServer;
@@ -31,7 +30,7 @@ use super::approvals::Approvals;
 use super::counters::Counters;
 use super::directory::{self, Directory, PersonEntry, Spent};
 use super::entries;
-use super::events::{Link, Recorded, Tally};
+use super::events::{self, Link, Tally};
 use super::head::{Head, HeadFile};
 use super::loading::{self, Progress, Whole};
 use super::memberships::Group;
@@ -561,43 +560,24 @@ async fn replay<T: Tx>(
     directory: &mut Directory,
 ) -> Result<(Link, Timestamp), SqlError> {
     let checkpoint = mark(tx, CHECKPOINT).await?.unwrap_or(0);
-    let (mut link, mut at) = match super::events::at(tx, checkpoint).await? {
+    let (mut link, mut at) = match events::at(tx, checkpoint).await? {
         Some(recorded) => (recorded.link(), recorded.event.at),
         None if checkpoint == 0 => (Link::FIRST, Timestamp::default()),
         None => return Err(SqlError::damaged("event", checkpoint.to_string(), "id")),
     };
     loop {
-        let page = super::events::after(tx, link.id, PAGE).await?;
+        let page = events::replayed_after(tx, link.id, PAGE).await?;
         if page.is_empty() {
             return Ok((link, at));
         }
-        for recorded in page {
-            if !recorded.follows(&link) {
-                return Err(SqlError::damaged("event", recorded.id.to_string(), "hash"));
+        for mut event in page {
+            let next = event.follows(&link);
+            link = next.ok_or_else(|| SqlError::damaged("event", event.id.to_string(), "hash"))?;
+            at = event.at;
+            if let Some((token, step, drift)) = event.spent {
+                directory.spend(token, Spent { step, by: event.id }, drift);
             }
-            (link, at) = (recorded.link(), recorded.event.at);
-            respend(directory, &recorded);
         }
-    }
-}
-
-fn respend(directory: &mut Directory, recorded: &Recorded) {
-    if let What::Accepted {
-        spend: Spend::Step { token, step, drift },
-        ..
-    }
-    | What::Resynchronised {
-        token, step, drift, ..
-    } = &recorded.event.what
-    {
-        directory.spend(
-            *token,
-            Spent {
-                step: *step,
-                by: recorded.id,
-            },
-            *drift,
-        );
     }
 }
 
@@ -733,7 +713,7 @@ pub(super) async fn standing<T: Tx>(tx: &mut T, head: Option<Head>) -> Result<St
             Standing::Unknown
         });
     };
-    let recorded = super::events::at(tx, head.link.id).await?;
+    let recorded = events::at(tx, head.link.id).await?;
     Ok(match recorded {
         Some(recorded) if recorded.link() == head.link => Standing::Whole,
         None if head.link == Link::FIRST => Standing::Whole,

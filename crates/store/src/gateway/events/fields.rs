@@ -29,13 +29,18 @@ use crate::engine::{FromRow, Row, SqlError};
 impl FromRow for Recorded {
     fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
         let id: i64 = row.get(0)?;
-        Self::read(id, row).map_err(|error| match error {
-            SqlError::Column { column, .. } => {
-                let field = COLUMNS.get(column).copied().unwrap_or("row");
-                SqlError::damaged("event", id.to_string(), field)
-            }
-            other => other,
-        })
+        Self::read(id, row).map_err(|error| damaged(id, error))
+    }
+}
+
+/// A column that holds something else than it has to is a damaged event.
+pub(super) fn damaged(id: i64, error: SqlError) -> SqlError {
+    match error {
+        SqlError::Column { column, .. } => {
+            let field = COLUMNS.get(column).copied().unwrap_or("row");
+            SqlError::damaged("event", id.to_string(), field)
+        }
+        other => other,
     }
 }
 
