@@ -61,7 +61,7 @@ impl Hooks for () {
 pub enum Durability {
     /// Before anybody learns of it.
     BeforeAnswer,
-    /// Within [`SYNCED_WITHIN`]: nothing rests on it.
+    /// Within a fifth of a second: nothing rests on it.
     Soon,
 }
 
