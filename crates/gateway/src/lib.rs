@@ -471,7 +471,7 @@ async fn recall_known(store: Arc<GatewayStore>, mut stop: watch::Receiver<bool>)
     }
 }
 
-/// The first is made at once: a process that dies again and again within the interval would read ever
+/// The first is made once all people are read: a process that dies again and again within the interval would read ever
 /// more events at each start.
 async fn checkpoint(store: Arc<GatewayStore>, mut stop: watch::Receiver<bool>) {
     loop {
