@@ -66,7 +66,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
         system,
         step: 0,
     };
-    let walked = tokio::select! {
+    let mut walked = tokio::select! {
         walked = demo.walk() => walked,
         _ = terminate.recv() => Err(anyhow::anyhow!("ended by a signal")),
         _ = interrupt.recv() => Err(anyhow::anyhow!("ended by a signal")),
@@ -84,6 +84,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             _ = demo.system.gateway.ended() => {}
+            error = demo.system.gateway.failed() => {
+                walked = Err(error).context("the gateway ends");
+            }
         }
     }
     demo.system.stop().await;
