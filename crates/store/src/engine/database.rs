@@ -11,7 +11,6 @@ use super::migrate::Migration;
 use super::queue::Overflow;
 use super::reader::{self, Asked, Question, Questions};
 use super::sqlite::{OpenError, SqliteTx, open_reader, poll_once};
-use super::tx::SqlError;
 use super::writer::{Durability, Effect, Health, Hooks, Job, Open, Shared, Statistics, Writer};
 use super::{Failure, Undecided, Work};
 use crate::lock::Lock;
@@ -232,11 +231,8 @@ impl Database {
     }
 
     fn start_reader(&self, questions: &Arc<Questions>) -> Result<(), OpenError> {
-        let failed = |source: SqlError| OpenError::Sql {
-            path: self.path.clone(),
-            source,
-        };
-        let connection = open_reader(&self.path).map_err(failed)?;
+        let connection = open_reader(&self.path);
+        let connection = connection.map_err(|source| OpenError::sql(&self.path, source))?;
         let (path, questions) = (self.path.clone(), Arc::clone(questions));
         let thread = self.spawn("store-reader", move || {
             reader::serve(&path, connection, questions);

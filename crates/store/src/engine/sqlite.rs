@@ -72,10 +72,10 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    pub(super) fn sql(path: &Path, error: &rusqlite::Error) -> Self {
+    pub(super) fn sql(path: &Path, source: SqlError) -> Self {
         Self::Sql {
             path: path.to_owned(),
-            source: SqlError::statement("open", error),
+            source,
         }
     }
 }
@@ -87,10 +87,7 @@ pub(super) fn open_writer(
     migrations: &[Migration],
     hooks: &mut dyn Hooks,
 ) -> Result<Connection, OpenError> {
-    let failed = |source| OpenError::Sql {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| OpenError::sql(path, source);
     create(path).map_err(|source| OpenError::Io {
         path: path.to_owned(),
         source,
@@ -147,10 +144,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, SqlError> {
 
 /// Opens a connection that writes the log back and nothing else.
 pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, OpenError> {
-    let failed = |source| OpenError::Sql {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| OpenError::sql(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = open(path, flags).map_err(failed)?;
     set_durability(&connection, Durability::BeforeAnswer).map_err(failed)?;

@@ -15,6 +15,7 @@ use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
 use super::sqlite::{OpenError, open_checkpointer, write_back};
+use super::tx::SqlError;
 
 /// Pages of the log, 4 KiB each, after which they are written back: as many as SQLite waits for.
 const PAGES: usize = 1_000;
@@ -52,7 +53,7 @@ impl WriteBack {
         };
         writer
             .wal_hook(Some(grown))
-            .map_err(|error| OpenError::sql(path, &error))?;
+            .map_err(|error| OpenError::sql(path, SqlError::statement("open", &error)))?;
         // One place: whoever is to be woken already need not be woken again.
         let (wake, woken) = sync_channel(1);
         let thread = std::thread::Builder::new()

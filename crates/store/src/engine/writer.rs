@@ -56,8 +56,8 @@ impl Hooks for () {
     }
 }
 
-/// When a committed write has to outlive a power failure. It outlives the process at once.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// When a committed write has to outlive a power failure, the soonest first. It outlives the process at once.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Durability {
     /// Before anybody learns of it.
     BeforeAnswer,
@@ -292,7 +292,6 @@ impl Writer {
             durability,
             ..
         } = open;
-        let takes_all = *durability == Durability::BeforeAnswer;
         let mut next = Some(first);
         while let Some(mut job) = next {
             let verdict = run_in_savepoint(connection, job.as_mut());
@@ -306,7 +305,7 @@ impl Writer {
             }
             next = if ran.len() < BATCH_LIMIT {
                 let queue = &self.shared.queue;
-                queue.try_take_if(|job| takes_all || job.durability() == Durability::Soon)
+                queue.try_take_if(|job| job.durability() >= *durability)
             } else {
                 None
             };

@@ -220,13 +220,9 @@ impl Written {
 impl<F: FnOnce(Vec<Outcome>) + Send> ConsumeJob<F> {
     pub(super) fn new(memory: Arc<Memory>, decisions: Vec<Decision>, answer: F) -> Self {
         let (looked_at, written) = (Vec::new(), Vec::with_capacity(decisions.len()));
-        let mut durabilities = decisions.iter().map(Decision::durability);
+        let durability = decisions.iter().map(Decision::durability).min();
         Self {
-            durability: if durabilities.all(|it| it == Durability::Soon) {
-                Durability::Soon
-            } else {
-                Durability::BeforeAnswer
-            },
+            durability: durability.unwrap_or(Durability::BeforeAnswer),
             memory,
             decisions: decisions.into(),
             looked_at,

@@ -12,23 +12,23 @@ use super::directory::{self, Found, Page, PersonColumns, TokenColumns, Unread};
 use super::memory::{Memory, PAGE};
 use super::queries::Never;
 use super::undecided;
-use crate::engine::{Failure, Reads, SqlError, Tx, Undecided, Work};
+use crate::engine::{Failure, Reads, SqlError, Tx, Undecided, Work, poll_ready};
 
 /// Between two tries of a page, where as many questions wait as may.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// How far people and tokens are in memory.
 #[derive(Clone, Debug)]
-pub(super) enum Progress {
+pub(super) enum Reading {
     /// They are being read.
-    Reading,
+    Underway,
     /// All are.
     Whole,
     /// The rest cannot be read.
     Failed(Undecided),
 }
 
-impl Progress {
+impl Reading {
     /// Where a [`Whole`] comes from.
     pub(super) fn whole(&self) -> Option<Whole> {
         matches!(self, Self::Whole).then_some(Whole(()))
@@ -73,18 +73,13 @@ impl Rest {
         }
         let (people, tokens) = self.ask(|| Count)?;
         self.memory.write().reserve(people, tokens);
-        let mut next = Some(i64::MIN);
-        while let Some(after) = next {
-            let page = self.ask(|| People { after })?;
-            next = page.next;
-            self.memory.write().read_people(page.rows);
-        }
-        let mut next = Some(i64::MIN);
-        while let Some(after) = next {
-            let page = self.ask(|| Tokens { after })?;
-            next = page.next;
-            self.memory.write().read_tokens(page.rows);
-        }
+        // A question is answered when it returns: nothing here is waited for.
+        poll_ready(async {
+            let people = async |after| self.ask(|| People { after });
+            each_page(people, |rows| self.memory.write().read_people(rows)).await?;
+            let tokens = async |after| self.ask(|| Tokens { after });
+            each_page(tokens, |rows| self.memory.write().read_tokens(rows)).await
+        })?;
         self.memory.complete();
         Ok(())
     }
@@ -172,18 +167,24 @@ pub(super) async fn read_all<T: Tx>(
 ) -> Result<(), SqlError> {
     let (people, tokens) = count(tx).await?;
     directory.reserve(people, tokens);
-    let mut next = Some(i64::MIN);
-    while let Some(after) = next {
-        let page = directory::people_after(tx, after, PAGE).await?;
-        next = page.next;
-        directory.read_people(page.rows);
-    }
-    let mut next = Some(i64::MIN);
-    while let Some(after) = next {
-        let page = directory::tokens_after(tx, after, PAGE).await?;
-        next = page.next;
-        directory.read_tokens(page.rows);
-    }
+    let page = async |after| directory::people_after(tx, after, PAGE).await;
+    each_page(page, |rows| directory.read_people(rows)).await?;
+    let page = async |after| directory::tokens_after(tx, after, PAGE).await;
+    each_page(page, |rows| directory.read_tokens(rows)).await?;
     directory.complete();
+    Ok(())
+}
+
+/// Hands over the rows of a table page by page, from its beginning.
+async fn each_page<R, E>(
+    mut page: impl AsyncFnMut(i64) -> Result<Page<R>, E>,
+    mut take: impl FnMut(Vec<R>),
+) -> Result<(), E> {
+    let mut next = Some(i64::MIN);
+    while let Some(after) = next {
+        let page = page(after).await?;
+        next = page.next;
+        take(page.rows);
+    }
     Ok(())
 }

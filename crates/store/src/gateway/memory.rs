@@ -28,11 +28,11 @@ use zeroize::Zeroizing;
 
 use super::approvals::Approvals;
 use super::counters::Counters;
-use super::directory::{self, Directory, PersonEntry, Spent};
+use super::directory::{Directory, PersonEntry, Progress, Spent};
 use super::entries;
 use super::events::{self, Link, Tally};
 use super::head::{Head, HeadFile};
-use super::loading::{self, Progress, Whole};
+use super::loading::{self, Reading, Whole};
 use super::memberships::Group;
 use super::recovery;
 use super::references;
@@ -67,7 +67,7 @@ pub(super) struct Memory {
     /// The last event that memory has learned of, for those who wait for the next.
     learned: watch::Sender<i64>,
     /// For those who wait for all people and tokens.
-    reading: watch::Sender<Progress>,
+    reading: watch::Sender<Reading>,
 }
 
 impl Memory {
@@ -84,7 +84,7 @@ impl Memory {
             latest: AtomicI64::new(found.map_or(0, |head| head.latest.micros())),
             reach: AtomicI64::new(found.map_or(0, |head| head.reach.micros())),
             learned: watch::Sender::new(0),
-            reading: watch::Sender::new(Progress::Reading),
+            reading: watch::Sender::new(Reading::Underway),
         }
     }
 
@@ -121,7 +121,7 @@ impl Memory {
     }
 
     /// How far a token has come, with what the open transaction has taken of it.
-    pub(super) fn progress(&self, serial: TokenSerial) -> Option<directory::Progress> {
+    pub(super) fn progress(&self, serial: TokenSerial) -> Option<Progress> {
         let directory = self.read();
         let taken = self.reserved().get(&serial).copied();
         directory.progress(serial, taken)
@@ -153,10 +153,10 @@ impl Memory {
     /// Waits until all people and tokens are here.
     pub(super) async fn whole(&self) -> Result<Whole, Undecided> {
         let mut reading = self.reading.subscribe();
-        let ended = |progress: &Progress| !matches!(progress, Progress::Reading);
+        let ended = |reading: &Reading| !matches!(reading, Reading::Underway);
         match reading.wait_for(ended).await.as_deref() {
-            Ok(Progress::Failed(why)) => Err(why.clone()),
-            Ok(progress) => progress.whole().ok_or(Undecided::Stopped),
+            Ok(Reading::Failed(why)) => Err(why.clone()),
+            Ok(reading) => reading.whole().ok_or(Undecided::Stopped),
             Err(_) => Err(Undecided::Stopped),
         }
     }
@@ -172,17 +172,17 @@ impl Memory {
         directory.complete();
         raise(&self.reach, directory.reach());
         drop(directory);
-        self.reading.send_replace(Progress::Whole);
+        self.reading.send_replace(Reading::Whole);
     }
 
     /// What is left of them will not be read.
     pub(super) fn gave_up(&self, why: &Undecided) {
-        self.reading.send_if_modified(|progress| {
-            let is_reading = matches!(progress, Progress::Reading);
-            if is_reading {
-                *progress = Progress::Failed(why.clone());
+        self.reading.send_if_modified(|reading| {
+            let is_underway = matches!(reading, Reading::Underway);
+            if is_underway {
+                *reading = Reading::Failed(why.clone());
             }
-            is_reading
+            is_underway
         });
     }
 
@@ -352,7 +352,7 @@ impl Memory {
         self.reseeding().clear();
         self.learned.send_replace(last.id);
         if extent == Extent::Everything {
-            self.reading.send_replace(Progress::Whole);
+            self.reading.send_replace(Reading::Whole);
         }
         Ok(())
     }

@@ -172,9 +172,9 @@ impl Recorded {
 }
 
 /// One row of `event`, read field by field.
-struct Fields<'a, 'r> {
-    id: i64,
-    row: &'a Row<'r>,
+pub(super) struct Fields<'a, 'r> {
+    pub(super) id: i64,
+    pub(super) row: &'a Row<'r>,
 }
 
 impl Fields<'_, '_> {
@@ -275,8 +275,8 @@ impl Fields<'_, '_> {
 
     fn token(&self) -> Result<Option<TokenSerial>, SqlError> {
         self.row
-            .get::<Option<String>>(6)?
-            .map(|serial| TokenSerial::parse(&serial).map_err(|_| self.damaged("token")))
+            .text(6)?
+            .map(|serial| TokenSerial::parse(serial).map_err(|_| self.damaged("token")))
             .transpose()
     }
 
@@ -301,6 +301,14 @@ impl Fields<'_, '_> {
     fn recovery(&self) -> Result<Option<Kind>, SqlError> {
         let word = self.row.get::<Option<String>>(13)?;
         Ok(word.as_deref().and_then(Kind::parse))
+    }
+
+    /// The token and the step that were spent, if a code was, and what that taught of its clock.
+    pub(super) fn spent(&self) -> Result<Option<(TokenSerial, Step, Drift)>, SqlError> {
+        Ok(match (self.token()?, self.step()?) {
+            (Some(token), Some(step)) => Some((token, step, self.drift()?)),
+            _ => None,
+        })
     }
 
     fn spend(&self) -> Result<Spend, SqlError> {

@@ -4,8 +4,9 @@ use domain::time::Timestamp;
 use ident::TokenSerial;
 use otp::{Drift, Step};
 
-use super::columns::{ACCEPTED, RESYNCHRONISED, step_from};
-use super::{HASH_LEN, Link, fields, hash_after, preimage, select_events};
+use super::columns::{ACCEPTED, RESYNCHRONISED};
+use super::fields::{self, Fields};
+use super::{HASH_LEN, Link, hash_after, preimage, select_events};
 use crate::engine::{Column, FromRow, Row, SqlError, Tx};
 use crate::vals;
 
@@ -31,19 +32,12 @@ impl FromRow for Replayed {
 
 impl Replayed {
     fn read(id: i64, row: &Row<'_>) -> Result<Self, SqlError> {
-        let damaged = |field| SqlError::damaged("event", id.to_string(), field);
         let mut values = [Column::Null; HASHED.len()];
         for (value, column) in values.iter_mut().zip(HASHED) {
             *value = row.column(column)?;
         }
-        let spends = matches!(row.get(2)?, ACCEPTED | RESYNCHRONISED);
-        let spent = match (row.text(6)?, row.get::<Option<i64>>(7)?) {
-            (Some(token), Some(step)) if spends => {
-                let token = TokenSerial::parse(token).map_err(|_| damaged("token"))?;
-                let drift = row.get::<Option<i64>>(8)?.unwrap_or(0);
-                let drift = i32::try_from(drift).map_err(|_| damaged("drift"))?;
-                Some((token, step_from(step), Drift(drift)))
-            }
+        let spent = match row.get(2)? {
+            ACCEPTED | RESYNCHRONISED => Fields { id, row }.spent()?,
             _ => None,
         };
         Ok(Self {
