@@ -312,15 +312,13 @@ impl Gateway {
         &self.store
     }
 
-    /// Waits until an administrator wants the process to end.
-    pub async fn ended(&self) -> Ending {
-        self.ended.clone().wait().await
-    }
-
-    /// Waits until a row of people or tokens cannot be read, which were not all in memory at the start: some could not log
-    /// in, and the process is to end.
-    pub async fn failed(&self) -> Arc<StoreError> {
-        self.reading.failed().await
+    /// Waits until the process is to end: an administrator wants it, or a row of people or tokens cannot be read, which
+    /// were not all in memory at the start, so that some could not log in.
+    pub async fn ended(&self) -> Result<Ending, Arc<StoreError>> {
+        tokio::select! {
+            ending = self.ended.clone().wait() => Ok(ending),
+            error = self.reading.failed() => Err(error),
+        }
     }
 
     /// Ends in order: no more requests, what is decided is answered, rows are brought up to date, the

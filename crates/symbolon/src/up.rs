@@ -56,15 +56,11 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
     println!("{}", system.addresses());
     roles::gateway::tell(system.first_password.as_deref());
     let ending = tokio::select! {
-        () = signals.received() => Ending::Shutdown,
-        ending = system.gateway.ended() => ending,
-        error = system.gateway.failed() => {
-            system.stop().await;
-            return Err(error).context("the gateway ends");
-        }
+        () = signals.received() => Ok(Ending::Shutdown),
+        ending = system.gateway.ended() => ending.context("the gateway ends"),
     };
     system.stop().await;
-    ending::carry_out(&args.home.data, ending, clock::now())
+    ending::carry_out(&args.home.data, ending?, clock::now())
 }
 
 /// The console's socket of a data directory.

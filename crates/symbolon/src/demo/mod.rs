@@ -83,9 +83,8 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
-            _ = demo.system.gateway.ended() => {}
-            error = demo.system.gateway.failed() => {
-                walked = Err(error).context("the gateway ends");
+            ending = demo.system.gateway.ended() => {
+                walked = ending.map(drop).context("the gateway ends");
             }
         }
     }

@@ -100,15 +100,11 @@ pub(crate) async fn run(args: GatewayArgs) -> Result<ExitCode> {
     );
     tell(first_password.as_deref());
     let ending = tokio::select! {
-        () = signals.received() => Ending::Shutdown,
-        ending = gateway.ended() => ending,
-        error = gateway.failed() => {
-            gateway.stop().await;
-            return Err(error).context("the gateway ends");
-        }
+        () = signals.received() => Ok(Ending::Shutdown),
+        ending = gateway.ended() => ending.context("the gateway ends"),
     };
     gateway.stop().await;
-    ending::carry_out(&args.home.data, ending, clock::now())
+    ending::carry_out(&args.home.data, ending?, clock::now())
 }
 
 impl ServerArgs {
