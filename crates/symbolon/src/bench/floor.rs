@@ -99,26 +99,63 @@ pub(crate) fn floor(args: &FloorArgs) -> Result<()> {
 }
 
 /// Measures one row against a server process of its own.
-pub(crate) fn measure(
+fn measure(
     work: &Work,
     outstanding: Outstanding,
     duration: Duration,
     verify: Verify,
 ) -> Result<Row> {
-    let server = ServerProcess::start(&work.arguments())?;
-    let secret = Secret::new(SECRET)?;
-    let load = Load {
-        server: server.address(),
-        secret: &secret,
-        outstanding,
-        duration,
-        verify,
-    };
-    let before = server.cpu_time()?;
-    let measured = load.run(|number| work.login(number))?;
-    let cpu = server.cpu_time()?.saturating_sub(before);
-    server.stop()?;
-    Row::new(outstanding, measured, cpu)
+    let mut floor = Floor::start(work)?;
+    let row = floor.row(outstanding, duration, verify, u64::MAX)?;
+    floor.stop()?;
+    Ok(row)
+}
+
+/// A server process that does no more than the work, and the logins that it has not seen yet.
+pub(crate) struct Floor<'w> {
+    work: &'w Work,
+    server: ServerProcess,
+    next: u64,
+}
+
+impl<'w> Floor<'w> {
+    pub(crate) fn start(work: &'w Work) -> Result<Self> {
+        Ok(Self {
+            work,
+            server: ServerProcess::start(&work.arguments())?,
+            next: 0,
+        })
+    }
+
+    /// Measures a row of so many logins at most.
+    pub(crate) fn row(
+        &mut self,
+        outstanding: Outstanding,
+        duration: Duration,
+        verify: Verify,
+        logins: u64,
+    ) -> Result<Row> {
+        let secret = Secret::new(SECRET)?;
+        let load = Load {
+            server: self.server.address(),
+            secret: &secret,
+            outstanding,
+            duration,
+            verify,
+        };
+        let before = self.server.cpu_time()?;
+        let measured = load.run(|number| {
+            let login = self.work.login(self.next).filter(|_| number < logins)?;
+            self.next += 1;
+            Some(login)
+        })?;
+        let cpu = self.server.cpu_time()?.saturating_sub(before);
+        Row::new(outstanding, measured, cpu)
+    }
+
+    pub(crate) fn stop(self) -> Result<()> {
+        self.server.stop()
+    }
 }
 
 impl Work {

@@ -7,6 +7,7 @@
 //! request when its last is answered, and uses its share of the socket's 256 identifiers in turn, so
 //! that none comes again before the server is done with it.
 
+use std::cmp;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
@@ -239,6 +240,28 @@ impl Row {
             cpu: cpu / answered,
             answered,
             retransmitted: measured.retransmitted,
+        })
+    }
+
+    /// The medians of rows that were measured one after the other, with the requests of all. `None` of none.
+    pub(crate) fn median(rows: &[Self]) -> Option<Self> {
+        fn middle<T>(
+            rows: &[Row],
+            of: impl Fn(&Row) -> T,
+            order: fn(&T, &T) -> cmp::Ordering,
+        ) -> Option<T> {
+            let mut values: Vec<T> = rows.iter().map(of).collect();
+            values.sort_by(order);
+            values.into_iter().nth(rows.len() / 2)
+        }
+        Some(Row {
+            outstanding: rows.first()?.outstanding,
+            rate: middle(rows, |row| row.rate, f64::total_cmp)?,
+            p50: middle(rows, |row| row.p50, Ord::cmp)?,
+            p99: middle(rows, |row| row.p99, Ord::cmp)?,
+            cpu: middle(rows, |row| row.cpu, Ord::cmp)?,
+            answered: rows.iter().map(|row| row.answered).sum(),
+            retransmitted: rows.iter().map(|row| row.retransmitted).sum(),
         })
     }
 }

@@ -27,13 +27,14 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::RootCertStore;
 use tempfile::TempDir;
 
-use super::floor::{self, Work};
+use super::floor::{Floor, Work};
 use super::hashes::{self, Crowd};
 use super::load::{Load, Login, Outstanding, Row, Verify};
 use super::machine;
 use super::population::{self, Checked, Counted, Filling, Person};
 use super::restart::{self, Restarted};
 use super::server::{LISTENING, ServerProcess, until_input_ends};
+use super::turns::{self, TURNS, Turns};
 
 /// Shared with the bench's own server.
 pub(super) const SECRET: &str = "symbolon bench login";
@@ -83,7 +84,7 @@ pub(crate) struct LoginArgs {
     /// Then send more logins with passwords that are hashed than the cores can do, beside a few that are remembered
     #[arg(long, conflicts_with = "code_only")]
     hashes: bool,
-    /// Seconds for which each row is measured, if there are codes for as long
+    /// Seconds for which each row is measured, in up to five turns with its floor, if there are codes for as long
     #[arg(long, default_value_t = 3, value_name = "N")]
     seconds: u32,
     /// Then check so many verdicts or more, of right, wrong, repeated and doubled logins mixed: minutes
@@ -127,6 +128,10 @@ pub(crate) fn login(args: &LoginArgs) -> Result<()> {
             "\nsync     {:.3} ms, the median of fdatasync",
             sync.as_secs_f64() * 1e3
         );
+        if let Some(time) = machine::hand_over() {
+            let nanos = time.as_nanos();
+            println!("shared   {nanos} ns for a line of memory to another processor and back");
+        }
         tables.push(Table {
             tokens,
             rows: measure(args, tokens)?,
@@ -269,9 +274,10 @@ fn measure(args: &LoginArgs, tokens: u32) -> Result<Vec<Row>> {
     let (server, killed) = restart::after_kill(server, directory.path(), load, || starting(1))?;
     println!("killed   {}", Restarted { orderly, killed });
     server.stop()?;
-    print_rows(args, tokens, &rows)?;
-    print_refused(args, tokens, &refused)?;
-    Ok(rows)
+    print_rows(&rows)?;
+    print_refused(&refused)?;
+    let row = |turns: &Turns| turns.row().context("nothing was measured");
+    rows.iter().map(row).collect()
 }
 
 /// The logins under which the server is killed: with codes that nobody has used yet, and then with used ones.
@@ -293,15 +299,15 @@ fn last_load(
     })
 }
 
-/// A row of logins that are refused, and why.
-type RefusedRow = (Refused, Row);
+/// Logins that are refused, and why.
+type RefusedTurns = (Refused, Turns);
 
 fn measure_rows(
     args: &LoginArgs,
     server: &ServerProcess,
     tokens: u32,
     step: Step,
-) -> Result<(Vec<Row>, Vec<RefusedRow>)> {
+) -> Result<(Vec<Turns>, Vec<RefusedTurns>)> {
     let users = args.users();
     let mut codes = Codes {
         users,
@@ -310,32 +316,43 @@ fn measure_rows(
         next: 0,
     };
     let rows_wanted = u32::try_from(args.outstanding.len())?;
+    let work = Work::durable_codes(tokens, &args.directory);
     let mut rows = Vec::new();
-    // Whose code of `step` the largest row used up: the last ones that are made for a row may not be sent.
+    // Whose code of `step` the largest turn used up.
     let mut used = 0..0;
     for (&outstanding, place) in args.outstanding.iter().zip(0..) {
-        let first = codes.next;
-        let mut left = share(args, outstanding).min(tokens * 2 / rows_wanted);
-        let counters = Counters::new(args, tokens, place, outstanding)?;
-        let duration = seconds(args);
-        let row = run(
-            server,
-            outstanding,
-            duration,
-            Verify::Sample,
-            |number| match users.counted {
-                Counted::Time => {
-                    left = left.checked_sub(1)?;
-                    codes.next()
-                }
-                Counted::Codes => counters.login(number),
-            },
-        )?;
-        let of_row = first..first.saturating_add(row.answered).min(tokens);
-        if of_row.len() > used.len() {
-            used = of_row;
+        let mut turns = Turns::default();
+        if args.counters {
+            let counters = Counters::new(args, tokens, place, outstanding)?;
+            let login = |number| counters.login(number);
+            let row = run(server, outstanding, seconds(args), Verify::Sample, login)?;
+            turns.push(row, None);
+            rows.push(turns);
+            continue;
         }
-        rows.push(row);
+        let logins = share(args, outstanding).min(tokens * 2 / rows_wanted);
+        let count = turns::count(logins, outstanding);
+        let (logins, duration) = (logins / count, seconds(args) / count);
+        let mut floor = Floor::start(&work)?;
+        for _ in 0..count {
+            let first = codes.next;
+            let login = |number| codes.next().filter(|_| number < u64::from(logins));
+            let row = run(server, outstanding, duration, Verify::Sample, login)?;
+            // Of a turn that its time ended some slots are ahead of others, though none by so much.
+            let sent = if row.answered < logins {
+                row.answered / 2
+            } else {
+                logins
+            };
+            let of_turn = first..first.saturating_add(sent).min(tokens);
+            if of_turn.len() > used.len() {
+                used = of_turn;
+            }
+            let floor = floor.row(outstanding, duration, Verify::Sample, logins.into())?;
+            turns.push(row, Some(floor));
+        }
+        floor.stop()?;
+        rows.push(turns);
     }
     let (used, step) = match users.counted {
         Counted::Time => (used, step),
@@ -343,58 +360,77 @@ fn measure_rows(
         Counted::Codes => (0..tokens, Users::FIRST_CODE),
     };
     // Where the passwords are checked here, an unknown name costs as much as a wrong one: a hash.
-    let of_codes = Refused::ALL
-        .into_iter()
-        .filter(|_| users.checked == Checked::Code);
-    let refused = of_codes.map(|why| {
-        let row = run(
-            server,
-            REFUSED_OUTSTANDING,
-            seconds(args),
-            Verify::Sample,
-            |number| {
-                let place = number % u64::try_from(used.len()).ok()?;
-                why.login(users, used.start + u32::try_from(place).ok()?, step)
-            },
-        )?;
-        Ok((why, row))
-    });
-    let refused = refused.collect::<Result<_>>()?;
+    let refused = if users.checked == Checked::Code {
+        measure_refused(args, server, tokens, used, step)?
+    } else {
+        Vec::new()
+    };
     Ok((rows, refused))
 }
 
-/// Floors come after all rows: the codes would grow old while they are measured.
-fn print_rows(args: &LoginArgs, tokens: u32, rows: &[Row]) -> Result<()> {
-    if args.counters {
-        println!("{}", Row::HEADER);
-        for row in rows {
-            println!("{row}");
+/// `used` are the people whose code of `step` was used.
+fn measure_refused(
+    args: &LoginArgs,
+    server: &ServerProcess,
+    tokens: u32,
+    used: Range<u32>,
+    step: Step,
+) -> Result<Vec<RefusedTurns>> {
+    ensure!(!used.is_empty(), "nobody used a code");
+    let duration = seconds(args) / TURNS;
+    let mut refused = Refused::ALL.map(|why| (why, Turns::default()));
+    let work = Work::passwords(tokens, &args.directory);
+    let mut floor = Floor::start(&work)?;
+    for _ in 0..TURNS {
+        let base = floor.row(REFUSED_OUTSTANDING, duration, Verify::Sample, u64::MAX)?;
+        for (why, turns) in &mut refused {
+            let login = |number| {
+                let place = number % u64::try_from(used.len()).ok()?;
+                why.login(args.users(), used.start + u32::try_from(place).ok()?, step)
+            };
+            let row = run(server, REFUSED_OUTSTANDING, duration, Verify::Sample, login)?;
+            turns.push(row, Some(base));
         }
-        return Ok(());
     }
-    println!("{}  of the floor: rate, CPU", Row::HEADER);
-    for row in rows {
-        let work = Work::durable_codes(tokens, &args.directory);
-        let floor = floor::measure(&work, row.outstanding, seconds(args), Verify::Sample)?;
-        let cpu = row.cpu.as_secs_f64() / floor.cpu.as_secs_f64();
-        println!("{row}  {:.2}, {cpu:.1}", row.rate / floor.rate);
-        println!("{floor}  the floor itself");
+    floor.stop()?;
+    Ok(refused.into())
+}
+
+fn print_rows(rows: &[Turns]) -> Result<()> {
+    let compares = rows.iter().any(|turns| turns.floor().is_some());
+    let heading = if compares {
+        "  of the floor: rate, CPU (from turn to turn)"
+    } else {
+        ""
+    };
+    println!("{}{heading}", Row::HEADER);
+    for turns in rows {
+        print_turns(turns, "")?;
+        if let Some(floor) = turns.floor() {
+            println!("{floor}  the floor itself");
+        }
     }
     Ok(())
 }
 
-fn print_refused(args: &LoginArgs, tokens: u32, refused: &[RefusedRow]) -> Result<()> {
-    if refused.is_empty() {
+fn print_refused(refused: &[RefusedTurns]) -> Result<()> {
+    let Some(floor) = refused.first().and_then(|(_, turns)| turns.floor()) else {
         return Ok(());
-    }
+    };
     println!("refused, next to a server that checks a password and records nothing:");
-    let work = Work::passwords(tokens, &args.directory);
-    let floor = floor::measure(&work, REFUSED_OUTSTANDING, seconds(args), Verify::Sample)?;
-    for (why, row) in refused {
-        let cpu = row.cpu.as_secs_f64() / floor.cpu.as_secs_f64();
-        println!("{row}  {:.2}, {cpu:.1}  {why}", row.rate / floor.rate);
+    for (why, turns) in refused {
+        print_turns(turns, &format!("  {why}"))?;
     }
     println!("{floor}  the floor itself");
+    Ok(())
+}
+
+fn print_turns(turns: &Turns, note: &str) -> Result<()> {
+    let row = turns.row().context("nothing was measured")?;
+    match (turns.rates(), turns.cpu_times()) {
+        (Some(rates), Some(cpu)) => println!("{row}  {rates}, {cpu}{note}"),
+        _ => println!("{row}{note}"),
+    }
     Ok(())
 }
 

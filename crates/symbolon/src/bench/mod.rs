@@ -15,6 +15,7 @@ mod population;
 mod registry;
 mod restart;
 mod server;
+mod turns;
 
 use std::process::ExitCode;
 use std::time::Duration;
