@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConsoleArgs {
     /// Users in the store, each with a token
-    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     tokens: u32,
     /// Where the database is made, on the disk that is to be measured
     #[arg(long, default_value = ".", value_name = "DIR")]

@@ -48,7 +48,7 @@ pub(crate) struct FloorArgs {
     )]
     outstanding: Vec<Outstanding>,
     /// Seconds for which each row is measured
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
     /// Which replies' authenticators the load generator verifies
     #[arg(long, value_enum, default_value_t = Verify::All)]
@@ -68,7 +68,7 @@ pub(crate) struct Work {
     #[arg(long)]
     pub(crate) sync: bool,
     /// Users in the server's memory
-    #[arg(long, default_value_t = 1_000_000, value_name = "N")]
+    #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) users: u32,
     /// Where the records of --sync are written, on the disk that is to be measured
     #[arg(long, default_value = ".", value_name = "DIR")]
@@ -143,14 +143,12 @@ impl<'w> Floor<'w> {
             duration,
             verify,
         };
-        let before = self.server.cpu_time()?;
-        let measured = load.run(|number| {
+        let next_login = |number| {
             let login = self.work.login(self.next).filter(|_| number < logins)?;
             self.next += 1;
             Some(login)
-        })?;
-        let cpu = self.server.cpu_time()?.saturating_sub(before);
-        Row::new(outstanding, measured, cpu)
+        };
+        self.server.row(&load, next_login).context("the floor")
     }
 
     pub(crate) fn stop(self) -> Result<()> {

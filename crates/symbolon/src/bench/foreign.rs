@@ -41,7 +41,7 @@ enum What {
     /// Print the users with their seeds, as FreeRADIUS' module `files` reads them
     Users {
         /// How many
-        #[arg(long, default_value_t = 100_000, value_name = "N")]
+        #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         users: u32,
     },
     /// Put the load on it and print its row
@@ -64,13 +64,13 @@ struct LoadArgs {
     #[arg(long, value_name = "PID")]
     pid: i32,
     /// How many users it has
-    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     users: u32,
     /// Requests kept outstanding (1 to 256)
     #[arg(long, default_value = "64", value_name = "N")]
     outstanding: Outstanding,
     /// Seconds for which it is measured, at most 20
-    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
     /// Whether it keeps nothing: then everybody's code is sent again once all were
     #[arg(long)]

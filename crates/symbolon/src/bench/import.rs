@@ -33,7 +33,7 @@ const SEED_FILE: &str = "seeds.csv";
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ImportArgs {
     /// Tokens that come in from files, and as many by licences; full thousands of ten
-    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     tokens: u32,
     /// Where the databases are made, on the disk that is to be measured
     #[arg(long, default_value = ".", value_name = "DIR")]

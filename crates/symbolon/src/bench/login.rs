@@ -63,7 +63,8 @@ pub(crate) struct LoginArgs {
         long,
         value_delimiter = ',',
         default_value = "1000,100000",
-        value_name = "N"
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..)
     )]
     tokens: Vec<u32>,
     /// Requests kept outstanding, each a row of the table (1 to 256)
@@ -85,7 +86,7 @@ pub(crate) struct LoginArgs {
     #[arg(long, conflicts_with = "code_only")]
     hashes: bool,
     /// Seconds for which each row is measured, in up to five turns with its floor, if there are codes for as long
-    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
     /// Then check so many verdicts or more, of right, wrong, repeated and doubled logins mixed: minutes
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -597,10 +598,7 @@ fn run(
         duration,
         verify,
     };
-    let before = server.cpu_time()?;
-    let measured = load.run(login)?;
-    let cpu = server.cpu_time()?.saturating_sub(before);
-    Row::new(outstanding, measured, cpu)
+    server.row(&load, login).context("the gateway")
 }
 
 /// How the users of a store log in.

@@ -43,7 +43,7 @@ const TOGETHER: usize = 16;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OracleArgs {
     /// Refusals of each kind
-    #[arg(long, default_value_t = 100, value_name = "N")]
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     refusals: u32,
     /// Where the database is made
     #[arg(long, default_value = ".", value_name = "DIR")]

@@ -11,6 +11,7 @@ use std::{env, fs, thread};
 
 use anyhow::{Context, Result, ensure};
 
+use super::load::{Load, Login, Row};
 use super::machine;
 
 /// The first line of a server, before its address.
@@ -46,6 +47,18 @@ impl ServerProcess {
     /// Where it listens.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Puts this load on it: what was measured, and the CPU time that the server used for it.
+    pub(super) fn row(
+        &self,
+        load: &Load<'_>,
+        login: impl FnMut(u64) -> Option<Login>,
+    ) -> Result<Row> {
+        let before = self.cpu_time()?;
+        let measured = load.run(login)?;
+        let cpu = self.cpu_time()?.saturating_sub(before);
+        Row::new(load.outstanding, measured, cpu)
     }
 
     /// The CPU time that it has used so far.

@@ -53,10 +53,10 @@ pub(crate) struct RegistryArgs {
     products: u32,
     /// Mobile tokens in the database, each with an activation code: 10,000 of the first product, the others'
     /// shared out
-    #[arg(long, default_value_t = 1_000_000, value_name = "N")]
+    #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     tokens: u32,
     /// Seconds for which each row is measured, if there are codes for as long
-    #[arg(long, default_value_t = 5, value_name = "N")]
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
     /// Where the database is made, on the disk that is to be measured
     #[arg(long, default_value = ".", value_name = "DIR")]
